@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Runs the tests of one build and counts them all in one closing line.
+
+Called by `make test' with the sections to run: unit (cmocka programs),
+fuzz (seeds through the fuzz targets), integration (pytest against the built
+programs) and lint (tests/lint/check_*).  A program that dies, or that does
+not finish the tests it announced, counts as a failure.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+UNIT_SECONDS = 300
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def line(self):
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def death(status):
+    """What an exit status of subprocess says, in words."""
+    if status is None:
+        return f"still running after {UNIT_SECONDS} s"
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"
+
+
+def run(command, **more):
+    """Run command; return (status, output), status None after a time-out."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=UNIT_SECONDS, check=False, **more)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        return None, (late.stdout or b"").decode(errors="replace")
+
+
+def show(name, problem, output):
+    print(f"FAIL {name}: {problem}")
+    for line in output.rstrip().splitlines():
+        print("    " + line)
+
+
+def run_unit(args, tally):
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+    for source in sorted(ROOT.glob("tests/unit/test_*.c")):
+        program = args.build / "tests/unit" / source.stem
+        status, output = run([program], env=env)
+        ok = skipped = bad = planned = 0
+        for line in output.splitlines():
+            if match := re.match(r"1\.\.(\d+)", line):
+                planned += int(match[1])
+            elif re.match(r"(not )?ok \d+.*# SKIP", line, re.I):
+                skipped += 1
+            elif re.match(r"ok \d+", line):
+                ok += 1
+            elif re.match(r"not ok \d+", line):
+                bad += 1
+        if status != 0 and bad == 0 or ok + skipped + bad < planned or \
+           planned == 0:
+            bad += 1
+        if bad:
+            show(source.stem, death(status), output)
+        else:
+            print(f"ok   {source.stem}: {ok}"
+                  + (f", {skipped} skipped" if skipped else ""))
+        tally.passed += ok
+        tally.failed += bad
+        tally.skipped += skipped
+
+
+def run_fuzz(args, tally):
+    for source in sorted(ROOT.glob("tests/fuzz/fuzz_*.c")):
+        name = source.stem.removeprefix("fuzz_")
+        seeds = sorted(p for p in ROOT.glob(f"tests/fuzz/seeds/{name}/*")
+                       if p.is_file())
+        if not seeds:
+            show(source.stem, f"no seeds in tests/fuzz/seeds/{name}", "")
+            tally.failed += 1
+            continue
+        program = args.build / "tests/fuzz" / f"replay_{name}"
+        status, output = run([program, *seeds])
+        if status == 0:
+            print(f"ok   {source.stem}: {len(seeds)} seeds")
+            tally.passed += 1
+        else:
+            last = "\n".join(output.splitlines()[-60:])
+            show(source.stem, death(status), last)
+            tally.failed += 1
+
+
+def run_integration(args, tally):
+    folder = ROOT / "tests/integration"
+    if not any(folder.glob("**/test_*.py")):
+        return
+    report = args.build / "integration.xml"
+    report.unlink(missing_ok=True)
+    env = dict(os.environ, HOLDFAST_BUILD=str(args.build),
+               HOLDFAST_FAULTS_BUILD=str(args.faults_build),
+               PYTHONDONTWRITEBYTECODE="1")
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs",
+               "-p", "no:cacheprovider", f"--junitxml={report}",
+               str(folder), *shlex.split(args.pytest_args)]
+    sys.stdout.flush()
+    status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                            env=env, check=False).returncode
+    failed = 0
+    try:
+        suites = xml.etree.ElementTree.parse(report).getroot()
+    except (OSError, xml.etree.ElementTree.ParseError) as error:
+        show("integration", f"no report, {death(status)}", str(error))
+        tally.failed += 1
+        return
+    # A test may have a failure and, from its teardown, an error as well.
+    for case in suites.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None:
+            tally.skipped += 1
+        else:
+            tally.passed += 1
+    if status not in (0, 5) and failed == 0:
+        show("integration", f"pytest: {death(status)}", "")
+        failed = 1
+    tally.failed += failed
+
+
+def run_lint(_args, tally):
+    for script in sorted(ROOT.glob("tests/lint/check_*.py")):
+        status, output = run(["/usr/bin/python3", "-B", script])
+        if status == 0:
+            print(f"ok   lint/{script.stem}"
+                  + (f": {output.strip()}" if output.strip() else ""))
+            tally.passed += 1
+        else:
+            show(f"lint/{script.stem}", death(status), output)
+            tally.failed += 1
+
+
+SECTIONS = {"unit": run_unit, "fuzz": run_fuzz,
+            "integration": run_integration, "lint": run_lint}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--faults-build", type=pathlib.Path, required=True)
+    parser.add_argument("--pytest-args", default="")
+    parser.add_argument("sections", nargs="+", choices=SECTIONS)
+    args = parser.parse_args()
+    args.build = args.build.resolve()
+    args.faults_build = args.faults_build.resolve()
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+
+    tally = Tally()
+    for section in args.sections:
+        SECTIONS[section](args, tally)
+    print(tally.line(), flush=True)
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
