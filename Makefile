@@ -6,8 +6,9 @@
 #
 #   make                build the programs (all)
 #   make deps           install the Debian packages that are missing
-#   make test-unit      the unit tests alone        (also test-integration,
-#                       test-fuzz: replay the fuzz seeds, test-lint)
+#   make test-unit      the unit tests alone; also test-integration,
+#                       test-fuzz (replay the fuzz seeds), test-lint,
+#                       test-install (start a node from a DESTDIR)
 #   make bench          build and run the benchmarks
 #   make fuzz           fuzz all parsers, FUZZ_SECONDS=60 in total
 #   make lint           formatting, clang-tidy, rules of the tree, man pages
@@ -70,11 +71,9 @@ empty :=
 space := $(empty) $(empty)
 tag_cc := $(filter-out gcc cc,$(notdir $(firstword $(CC))))
 tag_san := $(subst address-undefined,asan,$(subst $(comma),-,$(SAN)))
-tags := $(strip $(VARIANT) $(tag_cc) $(tag_san))
-ifeq ($(VARIANT),fuzz)
-tags := fuzz
-endif
-BUILD := build$(if $(tags),/$(subst $(space),-,$(tags)))
+tags = $(strip $(1) $(if $(filter fuzz,$(1)),,$(tag_cc) $(tag_san)))
+build_dir = build$(if $(call tags,$(1)),/$(subst $(space),-,$(call tags,$(1))))
+BUILD := $(call build_dir,$(VARIANT))
 
 ifneq ($(filter-out faults crashpoints fuzz,$(VARIANT)),)
 $(error VARIANT is faults or crashpoints, not '$(VARIANT)')
@@ -150,10 +149,10 @@ supervisor_pc = libevent libconfig jansson libprotobuf-c libcrypto \
 	libxxhash $(have_systemd)
 ctl_pc = jansson
 
-.PHONY: all run test test-unit test-integration test-fuzz test-lint bench \
-	bench-programs fuzz fuzz-programs lint lint-format lint-tidy format \
-	install uninstall clean dist help deps deps-build show-build programs \
-	test-programs FORCE
+.PHONY: all run test test-unit test-integration test-fuzz test-lint \
+	test-install bench bench-programs fuzz fuzz-programs lint lint-format \
+	lint-tidy format install uninstall clean dist help deps deps-build \
+	show-build programs unit-programs FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -187,7 +186,8 @@ endef
 quote = '$(subst ','\'',$(strip $(1)))'
 
 $(BUILD)/.flags-compile: FORCE
-	$(call stamp,$(call quote,$(CC) $(hf_cppflags) $(hf_cflags) $(WARNINGS)))
+	$(call stamp,$(call quote,$(CC) $(hf_cppflags) $(hf_cflags) \
+	    $(WARNINGS)))
 $(BUILD)/.flags-link: FORCE
 	$(call stamp,$(call quote,$(CC) $(hf_ldflags)))
 $(BUILD)/.flags-paths: FORCE
@@ -273,34 +273,33 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(bench_help) $(base) \
 	$(Q)$(CC) $(hf_ldflags) -o $@ $(filter %.o %.a,$^) \
 	    $(call pc_libs,$(PC_ALL)) -lm
 
-test-programs: $(UNIT) $(REPLAYS)
+unit-programs: $(UNIT) $(REPLAYS)
 bench-programs: $(BENCHES)
 fuzz-programs: $(FUZZERS)
 
 # Sub-makes: on a new machine the packages come first, and the flags are read
 # again after that.  They use all CPUs unless a -j was given.
-sub = +$(MAKE) --no-print-directory \
-	$(if $(filter -j% --jobserver%,$(MFLAGS) $(MAKEFLAGS)),,-j$(shell nproc))
-faults_build = $(shell $(MAKE) -s --no-print-directory VARIANT=faults \
-	show-build)
+jobs = $(if $(filter -j% --jobserver%,$(MFLAGS)),,-j$(shell nproc))
+sub = +$(MAKE) --no-print-directory $(jobs)
 run_tests = $(PYTHON) tests/run.py --build $(BUILD) \
-	--faults-build $(faults_build) --pytest-args=$(call quote,$(PYTEST_ARGS))
+	--faults-build $(call build_dir,faults) \
+	--pytest-args=$(call quote,$(PYTEST_ARGS))
 
 run: deps-build
 	$(sub) all
 	exec $(BUILD)/holdfastd -c etc/holdfast-dev.conf
 
 test: deps
-	$(sub) all test-programs bench-programs
+	$(sub) all unit-programs bench-programs
 	$(sub) VARIANT=faults programs
 	@$(run_tests) unit fuzz integration lint
 
 test-unit:
-	$(sub) test-programs
+	$(sub) unit-programs
 	@$(run_tests) unit
 
 test-fuzz:
-	$(sub) test-programs
+	$(sub) unit-programs
 	@$(run_tests) fuzz
 
 test-integration:
@@ -310,6 +309,11 @@ test-integration:
 
 test-lint:
 	@$(run_tests) lint
+
+test-install:
+	$(sub) all
+	@$(PYTHON) tests/install.py $(foreach v,CC SAN VARIANT WERROR,$(if \
+	    $($(v)),$(call quote,$(v)=$($(v)))))
 
 bench:
 	$(sub) all bench-programs
@@ -330,12 +334,12 @@ c_headers := $(wildcard $(foreach d,$(COMPONENTS) tests/unit tests/fuzz \
 TIDY := $(c_sources:%.c=$(BUILD)/tidy/%.ok)
 
 lint:
-	$(sub) -k lint-format lint-tidy
-	@$(run_tests) lint
+	$(sub) -k lint-format lint-tidy; status=$$?; \
+	    $(run_tests) lint && exit $$status
 
 lint-format:
-	$(if $(c_sources)$(c_headers),$(Q)clang-format --dry-run -Werror \
-	    $(c_sources) $(c_headers))
+	$(say) FORMAT 'all sources'
+	$(Q)clang-format --dry-run -Werror $(c_sources) $(c_headers)
 
 lint-tidy: $(TIDY)
 
@@ -348,7 +352,7 @@ $(TIDY): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o .clang-tidy
 	$(Q)rm -f $@.err; touch $@
 
 format:
-	$(if $(c_sources)$(c_headers),clang-format -i $(c_sources) $(c_headers))
+	clang-format -i $(c_sources) $(c_headers)
 
 # ---- packages -------------------------------------------------------------
 
@@ -438,7 +442,9 @@ help:
 show-build:
 	@echo $(BUILD)
 
-ifeq ($(filter clean help deps deps-build dist format show-build run test \
-	lint,$(MAKECMDGOALS)),)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Not for goals that only call sub-makes: those read them.
+ifneq ($(filter-out clean help deps deps-build dist format show-build run \
+	test test-% lint fuzz install uninstall,$(or $(MAKECMDGOALS),all)),)
+-include $(wildcard $(foreach d,$(COMPONENTS) tests/unit tests/fuzz \
+	tests/bench,$(BUILD)/$(d)/*.d))
 endif

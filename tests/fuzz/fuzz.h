@@ -3,8 +3,8 @@
  * The one function that a fuzz target defines.  libFuzzer calls it in
  * build/fuzz; tests/fuzz/replay.c calls it on the seeds in all other builds.
  */
-#ifndef HOLDFAST_TESTS_FUZZ_FUZZ_H
-#define HOLDFAST_TESTS_FUZZ_FUZZ_H
+#ifndef HOLDFAST_FUZZ_FUZZ_H
+#define HOLDFAST_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>
