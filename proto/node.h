@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The node memfd: what all slots of a node share.  Connection counts (each
+ * slot writes its own), the node's handshake bucket (one word, changed by
+ * compare-and-swap), admission limits and drain state (supervisor writes),
+ * connections per address (each slot writes its own part) and the poison
+ * table.  Nobody holds a lock in it, so nobody can die holding one.
+ */
+#ifndef HOLDFAST_PROTO_NODE_H
+#define HOLDFAST_PROTO_NODE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "proto/slot.h"
+
+#define NODE_MAGIC 0x314544304e464c48ULL
+#define NODE_LAYOUT 1u
+#define NODE_POISON_ENTRIES 256u
+
+struct node_slot {
+	_Atomic uint32_t connections; /* records in use */
+	_Atomic uint32_t open;	      /* of them past 101 */
+	_Atomic uint32_t accepting;   /* 1: takes part in the fair share */
+	_Atomic uint32_t unused;
+	uint8_t pad[48];
+};
+
+struct node_poison {
+	_Atomic uint64_t key;	      /* keyed hash of client id or address; 0: free */
+	_Atomic uint32_t faults;
+	_Atomic uint32_t refuse_until; /* CLOCK_MONOTONIC seconds */
+};
+
+struct node_ip {
+	_Atomic uint64_t key; /* keyed hash of the address; 0: free */
+	_Atomic uint32_t count;
+	uint32_t unused;
+};
+
+struct node_shared {
+	uint64_t magic;
+	uint32_t layout;
+	uint32_t slots;		/* node_slot entries in use */
+	uint32_t ip_entries;	/* per slot, power of two */
+	uint32_t unused;
+	uint8_t hash_key[32];
+	/* supervisor writes */
+	_Atomic uint32_t capacity; /* effective, of the node */
+	_Atomic uint32_t draining; /* refuse new connections with 503 */
+	_Atomic uint32_t retry_after_ms;
+	_Atomic uint32_t supervisor_pid;
+	_Atomic uint64_t supervisor_heartbeat;
+	/* shared by compare-and-swap */
+	_Atomic uint64_t handshake_tat __attribute__((aligned(64)));
+	struct node_slot slot[SLOT_MAX_WORKERS] __attribute__((aligned(64)));
+	struct node_poison poison[NODE_POISON_ENTRIES];
+	/* struct node_ip[SLOT_MAX_WORKERS][ip_entries] follows */
+};
+
+struct node {
+	struct node_shared *shared;
+	struct node_ip *ips;
+	uint64_t bytes;
+	uint32_t ip_entries;
+};
+
+uint64_t node_bytes(uint32_t ip_entries);
+int node_format(int fd, uint32_t slots, uint32_t ip_entries,
+    const uint8_t hash_key[32]);
+int node_attach(struct node *, int fd);
+void node_detach(struct node *);
+
+uint32_t node_connections(const struct node *); /* sum over all slots */
+
+/* Connections of one address.  node_ip_count: over all slots.  add/remove:
+ * the calling slot's own part; add: -ENOSPC when its part is full. */
+uint32_t node_ip_count(const struct node *, uint64_t key);
+int node_ip_add(struct node *, uint32_t slot, uint64_t key);
+void node_ip_remove(struct node *, uint32_t slot, uint64_t key);
+void node_ip_clear(struct node *, uint32_t slot); /* adoption: then re-add */
+
+/* Poison table.  fault: counts one more for key; once `limit` is reached
+ * (within the entry's life) refuses until now_s + refuse_s.  refused: is key
+ * refused now?  The oldest entry gives way when the table is full. */
+uint32_t node_poison_fault(struct node *, uint64_t key, uint32_t limit,
+    uint32_t refuse_s, uint32_t now_s);
+int node_poison_refused(const struct node *, uint64_t key, uint32_t now_s);
+
+#endif

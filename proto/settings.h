@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration of a node as plain memory, and the table that has one row
+ * for each key (settings.c): it drives parsing, limits, printing and the
+ * documentation lint.  The supervisor reads the file; workers receive the rows
+ * meant for them as (name, text) pairs over their channel, so that a gateway
+ * never sees what is not its business.
+ */
+#ifndef HOLDFAST_PROTO_SETTINGS_H
+#define HOLDFAST_PROTO_SETTINGS_H
+
+#include <stdint.h>
+
+#include "lib/cidr.h"
+#include "lib/conf_table.h"
+
+#define SETTINGS_MAX_LISTEN 16
+#define SETTINGS_MAX_PROXIES 32
+#define SETTINGS_MAX_ORIGINS 32
+
+/* Which programs receive a key: bits in conf_key flags. */
+#define SETTINGS_SUPERVISOR 1u
+#define SETTINGS_GATEWAY 2u
+#define SETTINGS_RELAY 4u
+
+enum upstream_mode { UPSTREAM_NONE, UPSTREAM_ECHO };
+enum auth_mode { AUTH_NONE, AUTH_PROXY };
+enum slow_consumer { SLOW_CLOSE, SLOW_DROP };
+
+struct settings_listen {
+	char address[64];
+	uint32_t port;
+	uint32_t backlog;
+};
+
+struct settings {
+	struct {
+		char id[128];
+		char region[64];
+		char run_dir[256];
+		char state_dir[256];
+		char user[64];
+		uint32_t workers;
+		bool pin_cpus;
+		uint32_t capacity;
+	} node;
+	struct settings_listen listen[SETTINGS_MAX_LISTEN];
+	uint32_t listen_count;
+	struct {
+		char path[128];
+		uint64_t max_message;
+		uint32_t max_frames; /* per message */
+		uint32_t max_header;
+		uint64_t handshake_timeout_ms;
+		uint64_t close_timeout_ms;
+		uint64_t ping_interval_ms;
+		uint32_t ping_misses;
+		bool compression;
+		uint32_t compression_level;
+		uint64_t max_queue; /* bytes waiting for one client */
+		int slow_consumer;  /* enum slow_consumer */
+		uint64_t max_messages_per_second; /* per connection; 0: no limit */
+		uint64_t max_bytes_per_second;
+		uint64_t max_age_ms; /* 0: no limit */
+		uint64_t max_age_dither_ms;
+		char origins[1024]; /* space-separated exact origins; "": any */
+	} websocket;
+	struct {
+		int mode;		   /* enum auth_mode */
+		char trusted_proxies[1024]; /* space-separated CIDRs */
+	} auth;
+	struct {
+		int mode; /* enum upstream_mode */
+	} upstream;
+	struct {
+		char address[64];
+		uint32_t port; /* 0: off */
+		char tokens_file[256];
+		uint64_t max_body;
+		uint64_t request_timeout_ms;
+		uint32_t max_connections;
+	} api;
+	struct {
+		char address[64];
+		uint32_t port; /* 0: off */
+	} admin;
+	struct {
+		uint32_t handshakes_per_second; /* of the node; 0: no limit */
+		uint32_t burst;			/* 0: a tenth of a second's worth */
+		uint64_t queue_ms;
+		uint32_t max_per_ip; /* connections; 0: no limit */
+		uint64_t retry_after_ms; /* least Retry-After of a 503 */
+	} admission;
+	struct {
+		uint64_t window_ms;
+		uint64_t lb_wait_ms;
+		uint64_t lease_wait_ms;
+	} drain;
+	struct {
+		uint64_t max_arena; /* bytes in flight, whole node */
+	} memory;
+	struct {
+		uint64_t stall_ms;
+		uint64_t max_rss; /* bytes of RssAnon; 0: never recycle */
+		uint64_t orphan_max_ms;
+		uint64_t crash_window_ms;
+		uint32_t max_crashes; /* unattributed, in the window */
+		uint64_t backoff_ms;
+		uint64_t backoff_max_ms;
+		uint32_t poison_faults; /* faults until a client is refused */
+		uint64_t poison_refuse_ms;
+		bool core_dumps;
+	} worker;
+	struct {
+		char level[16];
+		char target[256]; /* stderr, syslog, or a path */
+		char format[16];
+	} log;
+};
+
+/* The machine-readable description of struct settings for lib/conf_table.
+ * See settings.c; lib/conf_table.h has the types. */
+const struct conf_table *settings_table(void);
+
+void settings_defaults(struct settings *);
+
+/* What a table cannot say: relations between keys (loopback only without
+ * auth, ping_misses >= 1, ...).  0, or -EINVAL with a sentence in out. */
+int settings_validate(const struct settings *, char *out, size_t out_size);
+
+#endif

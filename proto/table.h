@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A gateway slot's table: header, scratch areas, index and records in one
+ * memfd.  It is one shard of the node's registry.  The tenant that owns the
+ * slot opens it for writing; relay and supervisor attach it and look clients
+ * up without a lock, retrying a bounded number of times.
+ *
+ * Layout: header | scratch in | scratch out | index half 0 | index half 1 |
+ * records | rest of long client ids.  Everything behind the header is sparse:
+ * pages come into being as the population grows.
+ */
+#ifndef HOLDFAST_PROTO_TABLE_H
+#define HOLDFAST_PROTO_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/hash.h"
+#include "proto/slot.h"
+
+struct table {
+	struct slot_header *header;
+	size_t bytes;
+	int fd; /* borrowed */
+	uint32_t capacity;
+	uint32_t max_index_log2;
+	int writable;
+	struct hash_key key;
+	uint8_t *scratch_in;
+	uint8_t *scratch_out;
+	_Atomic uint64_t *index[2];
+	struct record *records;
+	uint8_t (*id_rest)[RECORD_ID_REST];
+	/* writer's private state, rebuilt by table_adopt() */
+	uint32_t *free_list; /* owned; stack of free records below high_water */
+	uint32_t free_count;
+	uint32_t index_used; /* live entries and tombstones */
+	uint32_t reserved;   /* records whose pages are allocated */
+};
+
+/* What a reader gets: a consistent copy. */
+struct record_view {
+	uint32_t index;
+	struct record_body body;
+	char id[RECORD_ID_MAX + 1];
+};
+
+/* Size in bytes of the memfd of a table with `capacity` records. */
+uint64_t table_bytes(uint32_t capacity);
+
+/* Formats a fresh memfd as an empty table.  -errno. */
+int table_format(int fd, uint32_t slot, uint32_t capacity, uint64_t nonce,
+    const uint8_t hash_key[32]);
+
+/* Maps a table.  writable: as the slot's tenant or keeper; otherwise read-only
+ * except for the caller's promise in header fields (supervisor maps writable
+ * too, for killed_for_stall).  Validates magic, layout and geometry against
+ * the size of the file: -EPROTO, -EPROTONOSUPPORT. */
+int table_attach(struct table *, int fd, int writable);
+void table_detach(struct table *);
+
+/* Reader side.  table_find: newest open record of a client id: 0, -ENOENT, or
+ * -EAGAIN when the shard stayed busy.  table_read: copy of one record, whatever
+ * its state; -EAGAIN likewise. */
+int table_find(const struct table *, const char *id, size_t len,
+    struct record_view *out);
+int table_read(const struct table *, uint32_t index, struct record_view *out);
+
+/* Writer side. */
+
+/* Rebuilds the private state from the shared one, repairs odd sequence words,
+ * drops index entries that point at nothing and enters open records that are
+ * missing.  `on_bad` is told of records that make no sense. */
+int table_adopt(struct table *, void (*on_bad)(uint32_t rec, void *arg),
+    void *arg);
+
+/* A free record's index, pages allocated; -ENOSPC, -ENOMEM. */
+int table_take_free(struct table *, uint32_t *out_rec);
+void table_give_back(struct table *, uint32_t rec);
+
+/* Copies body into the record under its sequence word. */
+void table_write(struct table *, uint32_t rec, const struct record_body *body);
+
+/* Client id of a record, NUL-terminated into out. */
+void table_id(const struct table *, uint32_t rec, char out[RECORD_ID_MAX + 1]);
+/* Stores the part of an id beyond RECORD_ID_INLINE; before the body commits. */
+void table_set_id_rest(struct table *, uint32_t rec, const char *id,
+    size_t len);
+
+/* Index: put makes `rec` the one found for its id and tells the record that
+ * was found before (RECORD_NONE if none); idempotent.  drop removes the entry
+ * if it still points at rec.  put: -ENOMEM when the index cannot grow. */
+int table_index_put(struct table *, uint32_t rec, uint32_t *out_old);
+void table_index_drop(struct table *, uint32_t rec);
+/* Writer's lookup; RECORD_NONE if absent. */
+uint32_t table_index_get(const struct table *, const char *id, size_t len);
+
+#endif
