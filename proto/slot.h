@@ -45,6 +45,7 @@ enum slot_fd_kind {
 	SLOT_FD_RING_DOWN,	/* relay -> gateway; index = gateway slot */
 	SLOT_FD_RING_DOWN_EVENT,
 	SLOT_FD_API_LISTENER,	/* relay: HTTP API */
+	SLOT_FD_SETTINGS,	/* sealed memfd: packed Settings message */
 	SLOT_FD_LOG,		/* replaces fd 2, never stored */
 	SLOT_FD_KIND_MAX
 };
