@@ -364,7 +364,7 @@ fi; \
 missing=; \
 for p in $(1); do \
 	s=$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null); \
-	[ "$$s" = installed ] || missing="$$missing $$p"; \
+	case $$s in installed*) ;; *) missing="$$missing $$p" ;; esac; \
 done; \
 if [ -z "$$missing" ]; then echo 'all packages are installed'; exit 0; fi; \
 echo "installing:$$missing"; \
