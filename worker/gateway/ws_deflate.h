@@ -13,16 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WS_DEFLATE_LEVEL_MIN	1
-#define WS_DEFLATE_LEVEL_MAX	9
+#define WS_DEFLATE_LEVEL_MIN 1
+#define WS_DEFLATE_LEVEL_MAX 9
 
 struct ws_deflate;
 
 /* Results of ws_inflate_step() that are no failure. */
 enum ws_inflate {
-	WS_INFLATE_DONE		= 0,	/* the message is complete */
-	WS_INFLATE_NEED_IN	= 1,	/* all input taken, give the next piece */
-	WS_INFLATE_NEED_OUT	= 2,	/* output is full, give room */
+	WS_INFLATE_DONE = 0,	 /* the message is complete */
+	WS_INFLATE_NEED_IN = 1,	 /* all input taken, give the next piece */
+	WS_INFLATE_NEED_OUT = 2, /* output is full, give room */
 };
 
 /*
@@ -30,15 +30,15 @@ enum ws_inflate {
  * 50 KiB at first; streams for compressing come with their first use, 270 KiB
  * for the largest window and about as much again for all smaller ones.
  */
-int	ws_deflate_new(int level, struct ws_deflate **out_ctx)
-	    __attribute__((warn_unused_result));
-void	ws_deflate_free(struct ws_deflate *ctx);
+int ws_deflate_new(int level, struct ws_deflate **out_ctx)
+    __attribute__((warn_unused_result));
+void ws_deflate_free(struct ws_deflate *ctx);
 
 /*
  * Start to inflate a message, which may have up to max_size bytes.  A message
  * that was not finished before is forgotten.
  */
-void	ws_inflate_begin(struct ws_deflate *ctx, uint64_t max_size);
+void ws_inflate_begin(struct ws_deflate *ctx, uint64_t max_size);
 
 /*
  * Inflate a piece of the message's payload (all frames of the message joined;
@@ -50,9 +50,9 @@ void	ws_inflate_begin(struct ws_deflate *ctx, uint64_t max_size);
  * data are not DEFLATE or end early (close 1002 or 1007), -EMSGSIZE when the
  * message would exceed max_size (1009), -ENOMEM.
  */
-int	ws_inflate_step(struct ws_deflate *ctx, const uint8_t *p, size_t n,
-	    bool last, uint8_t *out, size_t cap, size_t *out_consumed,
-	    size_t *out_produced) __attribute__((warn_unused_result));
+int ws_inflate_step(struct ws_deflate *ctx, const uint8_t *p, size_t n,
+    bool last, uint8_t *out, size_t cap, size_t *out_consumed,
+    size_t *out_produced) __attribute__((warn_unused_result));
 
 /*
  * Compress a whole message with the agreed window (8 to 15).  Returns 0,
@@ -60,11 +60,11 @@ int	ws_inflate_step(struct ws_deflate *ctx, const uint8_t *p, size_t n,
  * cap = n, -ENOSPC means that the message does not shrink and is better sent
  * as it is.
  */
-int	ws_deflate_message(struct ws_deflate *ctx, const uint8_t *p, size_t n,
-	    int window_bits, uint8_t *out, size_t cap, size_t *out_len)
-	    __attribute__((warn_unused_result));
+int ws_deflate_message(struct ws_deflate *ctx, const uint8_t *p, size_t n,
+    int window_bits, uint8_t *out, size_t cap, size_t *out_len)
+    __attribute__((warn_unused_result));
 
 /* A cap that is enough for every message of n bytes. */
-size_t	ws_deflate_bound(size_t n);
+size_t ws_deflate_bound(size_t n);
 
 #endif

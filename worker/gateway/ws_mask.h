@@ -16,7 +16,7 @@
  * as it lay in memory, phase the position of src[0] in the payload (only
  * its two lowest bits count).  The ranges must not overlap.
  */
-void	ws_unmask(uint8_t *restrict dst, const uint8_t *restrict src,
-	    size_t n, uint32_t key, uint32_t phase);
+void ws_unmask(uint8_t *restrict dst, const uint8_t *restrict src, size_t n,
+    uint32_t key, uint32_t phase);
 
 #endif
