@@ -16,7 +16,7 @@
 #include "proto/message.h"
 
 #define CHANNEL_MAX_PACKET (64u * 1024)
-#define CHANNEL_MAX_FDS 253
+#define CHANNEL_MAX_FDS	   253
 
 struct channel {
 	int fd; /* owned */
@@ -26,14 +26,16 @@ struct channel {
 	struct channel_packet *queue; /* owned */
 	struct channel_packet **queue_tail;
 	size_t queued_bytes;
-	size_t max_queued; /* default 1 MiB */
+	size_t max_queued;	       /* default 1 MiB; 0: never queue */
+	ProtobufCAllocator *allocator; /* borrowed; of bodies; NULL: malloc */
 };
 
 struct message {
 	enum message_kind kind;
-	ProtobufCMessage *body; /* owned; free with message_clear() */
+	ProtobufCMessage *body;	  /* owned; free with message_clear() */
 	int fds[CHANNEL_MAX_FDS]; /* owned; set to -1 what you keep */
 	int nfds;
+	ProtobufCAllocator *allocator; /* borrowed; of body */
 };
 
 /* A pair, both ends CLOEXEC and NONBLOCK. */

@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_PROTO_MESSAGE_H
 #define HOLDFAST_PROTO_MESSAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -49,5 +50,28 @@ struct message_info {
 
 /* NULL: no such kind. */
 const struct message_info *message_info(uint32_t kind);
+
+const char *message_kind_name(uint32_t kind);
+const char *peer_role_name(enum peer_role role);
+
+/* May `from` send this kind with so many fds to `to`?  0 or -EINVAL. */
+int message_check(uint32_t kind, int nfds, enum peer_role from,
+    enum peer_role to);
+
+/* A packet is a 16-bit kind, low byte first, and the protobuf. */
+#define MESSAGE_KIND_BYTES 2u
+
+/*
+ * Decodes a packet that came with nfds file descriptors; pure.  *out_body is
+ * from the allocator (NULL: malloc) and the caller's.  -EPROTO for whatever
+ * the table does not allow, a Fds message that does not name each fd included.
+ */
+int message_decode(const uint8_t *bytes, size_t len, int nfds,
+    enum peer_role from, enum peer_role to, ProtobufCAllocator *allocator,
+    enum message_kind *out_kind, ProtobufCMessage **out_body);
+
+/* -EINVAL: body is not of the kind's type; -EMSGSIZE. */
+int message_encode(enum message_kind kind, const ProtobufCMessage *body,
+    uint8_t *out, size_t cap, size_t *out_len);
 
 #endif
