@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One load process: its connections, what it counts, and the steps of its run.
- * Connections and counters live in memory shared with the parent, which reads
- * them after the process has ended.  common_conn.c opens and ends connections,
- * common_read.c and common_send.c move bytes, common_run.c is the loop.
+ * One load process: common_run.c is its loop, common_conn.c opens and ends
+ * connections, common_read.c and common_send.c move bytes.
  */
 #ifndef HOLDFAST_BENCH_COMMON_CLIENT_H
 #define HOLDFAST_BENCH_COMMON_CLIENT_H
@@ -12,151 +10,60 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tests/bench/common_hist.h"
+#include "lib/timer_wheel.h"
+#include "tests/bench/common_conn.h"
 #include "tests/bench/common_opts.h"
-#include "tests/bench/common_seq.h"
-#include "tests/bench/common_timer.h"
 #include "tests/bench/common_wire.h"
 
-enum conn_state {
-	CONN_IDLE,		/* to be opened now */
-	CONN_CONNECTING,	/* the request is not sent yet */
-	CONN_UPGRADING,		/* the request is sent */
-	CONN_OPEN,
-	CONN_CLOSING,		/* close frames exchanged, FIN awaited */
-	CONN_BACKING_OFF,
-	CONN_CLOSED,		/* after a close frame */
-	CONN_SEVERED,		/* without one */
-	CONN_REFUSED		/* never opened */
-};
-
-enum { CLIENT_MAX_STATUS = 600, CLIENT_MAX_CODE = 5000, CLIENT_NO_CODE = 1005 };
-
-struct conn {
-	int fd;			/* owned; -1 */
-	uint8_t state;		/* enum conn_state */
-	uint8_t is_settled;	/* counted by the opening phase */
-	uint8_t wants_out;
-	uint8_t pong_len;
-	uint16_t attempt;	/* of the present back-off */
-	uint16_t code;		/* of the last close frame or refusal */
-	uint32_t life;		/* openings so far */
-	uint32_t index;		/* among all connections: the id in messages */
-	uint32_t credit;	/* messages that may be sent now */
-	uint32_t in_flight;
-	uint32_t next_number;
-	uint32_t sent_off;	/* bytes of next_number that are already sent */
-	uint32_t received;
-	uint32_t corrupt;
-	uint32_t severed;
-	uint32_t abandoned;	/* in flight when a connection ended */
-	uint32_t part_len;
-	uint32_t part_size;
-	struct seq seq;
-	uint64_t client_number;
-	uint64_t begun_ns;	/* the opening; the loss, when backing off */
-	uint64_t waiting_ns;	/* since when an answer is awaited */
-	uint64_t silence_ns;	/* the longest wait */
-	uint64_t hint_ns;	/* the server's wish for our return */
-	uint8_t *part;		/* owned by the process: an incomplete frame */
-	uint8_t *pong;		/* owned by the process */
-};
-
-struct load_stats {
-	uint64_t opened;
-	uint64_t closed;
-	uint64_t severed;
-	uint64_t refused;
-	uint64_t connect_errors;
-	uint64_t bad_accepts;
-	uint64_t protocol_errors;
-	uint64_t reconnects;
-	uint64_t pings;
-	uint64_t pushed;	/* JSON documents that are not our echo */
-	uint64_t sent;
-	uint64_t received;
-	uint64_t late_probes;
-	uint64_t all_open_ns;
-	uint64_t end_ns;
-	uint64_t opened_at_go;
-	uint64_t received_at_go;
-	uint64_t opened_at_end;
-	uint64_t received_at_end;
-	uint32_t statuses[CLIENT_MAX_STATUS];
-	uint32_t codes[CLIENT_MAX_CODE];
-	struct hist latency;
-	struct hist handshake;
-	struct hist displaced;
-};
-
 struct load_share {
-	atomic_uint ready;	/* processes that have opened everything */
-	atomic_ullong go_ns;	/* set by the parent: the measured time begins */
+	atomic_uint ready;   /* processes that have opened everything */
+	atomic_ullong go_ns; /* set by the parent: the measured time begins */
 	atomic_int is_stopping;
 	uint64_t start_ns;
 };
 
-enum client_phase { PHASE_OPEN, PHASE_WAIT, PHASE_RUN, PHASE_DRAIN, PHASE_DONE };
+enum client_phase {
+	PHASE_OPEN,
+	PHASE_WAIT,
+	PHASE_RUN,
+	PHASE_DRAIN,
+	PHASE_DONE
+};
 
 struct client {
-	const struct load_opts *opts;	/* borrowed */
-	struct load_share *share;	/* borrowed */
-	struct load_stats *stats;	/* borrowed */
-	struct conn *conns;		/* borrowed, n_conns */
+	const struct load_opts *opts; /* borrowed */
+	struct load_share *share;     /* borrowed */
+	struct load_stats *stats;     /* borrowed */
+	struct conn *conns;	      /* borrowed, n_conns */
 	uint32_t n_conns;
-	uint32_t number;		/* of the process */
+	uint32_t number; /* of the process */
 	enum client_phase phase;
 	int epoll_fd;
-	uint32_t handshakes;		/* under way */
+	uint32_t handshakes; /* under way */
 	uint32_t max_handshakes;
 	uint32_t settled;
-	uint32_t probe_at;		/* next connection to probe */
+	uint32_t probe_at; /* next connection to probe */
 	uint64_t opens;
-	uint64_t in_flight;		/* messages */
+	uint64_t in_flight; /* messages */
 	uint64_t now_ns;
 	uint64_t probe_due_ns;
-	uint64_t end_ns;		/* of the present phase; 0 = none */
+	uint64_t end_ns; /* of the present phase; 0 = none */
 	uint64_t random;
-	uint32_t *idle;			/* owned: stack of connections to open */
+	uint32_t *idle; /* owned: stack of connections to open */
 	uint32_t n_idle;
-	uint64_t *sent_at;		/* owned: n_conns * depth */
-	uint8_t *in;			/* owned */
-	uint8_t *out;			/* owned */
+	uint64_t *sent_at; /* owned: n_conns * depth */
+	uint8_t *in;	   /* owned */
+	uint8_t *out;	   /* owned */
 	size_t out_size;
-	size_t frame_len;		/* of every message */
-	struct timer_heap timers;
+	size_t frame_len;	   /* of every message */
+	struct timer_wheel timers; /* in milliseconds of now_ns */
 	struct wire_pattern pattern;
 	struct wire_digest digest;
 };
 
 enum { CLIENT_IN_BYTES = 1 << 18 };
 
-static inline struct conn *
-client_conn(struct client *client, uint32_t i)
-{
-	return &client->conns[i];
-}
-
-uint64_t clock_ns(void);
-
-/* common_run.c: everything, in the process; returns when it is over. */
-int	client_run(struct client *);
-
-/* common_conn.c */
-void	conn_open(struct client *, struct conn *);
-void	conn_on_writable(struct client *, struct conn *);
-/* The bytes of the server's answer so far; returns how many it used, or 0. */
-size_t	conn_on_answer(struct client *, struct conn *, const uint8_t *, size_t);
-/* The connection is over: count it, close the fd, plan the next opening. */
-void	conn_end(struct client *, struct conn *, enum conn_state how);
-
-/* common_read.c */
-void	conn_on_readable(struct client *, struct conn *);
-
-/* common_send.c */
-void	conn_grant(struct client *, struct conn *, uint32_t messages);
-void	conn_send_messages(struct client *, struct conn *);
-void	conn_send_control(struct client *, struct conn *, uint8_t opcode,
-	    const uint8_t *payload, size_t len);
+/* Everything, in the process; returns when it is over. */
+int client_run(struct client *);
 
 #endif

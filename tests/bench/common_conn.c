@@ -4,8 +4,6 @@
  * the server's answer, the count of how it ended, and the back-off to the next
  * opening.  conn_end() is the only place where an fd is closed.
  */
-#include "tests/bench/common_client.h"
-
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -15,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "lib/clock.h"
+#include "tests/bench/common_client.h"
 
 static uint64_t
 random_below(struct client *client, uint64_t limit)
@@ -32,8 +33,7 @@ key_seed(const struct client *client, const struct conn *conn)
 }
 
 static size_t
-request_format(struct client *client, struct conn *conn, char *out,
-    size_t size)
+request_format(struct client *client, struct conn *conn, char *out, size_t size)
 {
 	const struct load_opts *opts = client->opts;
 	char key[WIRE_KEY_LEN + 1], id[WIRE_CLIENT_ID_LEN + 1];
@@ -46,7 +46,8 @@ request_format(struct client *client, struct conn *conn, char *out,
 		    strchr(opts->path, '?') != NULL ? '&' : '?', id);
 	}
 	wire_key_format(key_seed(client, conn), key);
-	len = snprintf(out, size, "GET %s%s HTTP/1.1\r\nHost: localhost\r\n"
+	len = snprintf(out, size,
+	    "GET %s%s HTTP/1.1\r\nHost: localhost\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
 	    opts->path, query, key, opts->extra_headers);
@@ -71,7 +72,7 @@ source_bind(struct client *client, int fd)
 	sin.sin_addr.s_addr = htonl(127u << 24 | (16 + client->number) << 16 |
 	    (source / 250 + 1) << 8 | (source % 250 + 1));
 	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
-	    sizeof(one)) < 0 ||
+		sizeof(one)) < 0 ||
 	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0)
 		return -errno;
 	return 0;
@@ -118,9 +119,10 @@ conn_open(struct client *client, struct conn *conn)
 	conn->in_flight = 0;
 	conn->hint_ns = 0;
 	conn->client_number = client->opts->mode == MODE_STORM ?
-	    client->number * UINT64_C(1000000000) + client->opens : conn->index;
+	    client->number * UINT64_C(1000000000) + client->opens :
+	    conn->index;
 	seq_restart(&conn->seq, conn->next_number);
-	client->now_ns = clock_ns();
+	client->now_ns = clock_mono_ns();
 	if (conn->life == 1 || client->opts->mode == MODE_STORM)
 		conn->begun_ns = client->now_ns;
 	conn->state = CONN_CONNECTING;
@@ -226,9 +228,11 @@ on_opened(struct client *client, struct conn *conn)
 			conn_send_control(client, conn, WIRE_OP_CLOSE,
 			    (const uint8_t *)"\x03\xe8", 2);
 		conn_end(client, conn, CONN_CLOSED);
-	} else if (opts->mode == MODE_SEQUENCE || (opts->mode == MODE_ECHO &&
-	    client->phase == PHASE_RUN)) {
-		conn->credit = client->phase <= PHASE_RUN ? opts->depth : 0;
+	} else if (opts->mode == MODE_SEQUENCE ||
+	    (opts->mode == MODE_ECHO && client->phase == PHASE_RUN)) {
+		conn->credit = client->phase <= PHASE_RUN ?
+		    (uint32_t)opts->depth :
+		    0;
 	}
 }
 
@@ -282,7 +286,7 @@ reopen_plan(struct client *client, struct conn *conn)
 	uint64_t wait = opts->backoff_base_ns, jitter;
 
 	if (opts->mode == MODE_STORM)
-		wait = 10000000;	/* after an error; not a spinning loop */
+		wait = 10000000; /* after an error; not a spinning loop */
 	else if (conn->hint_ns != 0)
 		wait = conn->hint_ns;
 	else if (conn->attempt < 30 &&
@@ -293,11 +297,9 @@ reopen_plan(struct client *client, struct conn *conn)
 	jitter = wait * opts->backoff_jitter_percent / 100;
 	wait += random_below(client, 2 * jitter + 1) - jitter;
 	conn->attempt++;
-	if (timer_heap_push(&client->timers, &(struct timer){
-	    .due_ns = client->now_ns + wait,
-	    .conn = (uint32_t)(conn - client->conns),
-	    .life = conn->life }) == 0)
-		conn->state = CONN_BACKING_OFF;
+	conn->state = CONN_BACKING_OFF;
+	timer_wheel_set(&client->timers, (uint32_t)(conn - client->conns),
+	    (uint32_t)((client->now_ns + wait) / 1000000));
 }
 
 void
@@ -313,6 +315,7 @@ conn_end(struct client *client, struct conn *conn, enum conn_state how)
 	free(conn->pong);
 	conn->part = conn->pong = NULL;
 	conn->part_len = conn->part_size = 0;
+	timer_wheel_cancel(&client->timers, (uint32_t)(conn - client->conns));
 	conn->state = (uint8_t)how;
 	conn->abandoned += conn->in_flight;
 	client->in_flight -= conn->in_flight;
@@ -330,8 +333,8 @@ conn_end(struct client *client, struct conn *conn, enum conn_state how)
 	}
 	if (opts->mode == MODE_STORM && was_open) {
 		conn->state = CONN_IDLE;
-		client->idle[client->n_idle++] =
-		    (uint32_t)(conn - client->conns);
+		client->idle[client->n_idle++] = (uint32_t)(conn -
+		    client->conns);
 		return;
 	}
 	if (opts->mode != MODE_STORM && was_open)

@@ -16,9 +16,9 @@ struct hist {
 	uint64_t max_ns;
 };
 
-void		hist_add(struct hist *, uint64_t value_ns);
-void		hist_merge(struct hist *, const struct hist *from);
+void hist_add(struct hist *, uint64_t value_ns);
+void hist_merge(struct hist *, const struct hist *from);
 /* The value that a share of per_mille are not above; 0 when empty. */
-uint64_t	hist_quantile(const struct hist *, unsigned int per_mille);
+uint64_t hist_quantile(const struct hist *, unsigned int per_mille);
 
 #endif

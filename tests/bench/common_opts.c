@@ -9,22 +9,62 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/parse.h"
 #include "tests/bench/common_wire.h"
 
 enum {
-	OPT_VERIFY = 256, OPT_ID_PREFIX, OPT_NO_CLIENT_ID, OPT_HEADER,
-	OPT_SOURCES, OPT_INTERVAL, OPT_PROBE, OPT_RECONNECT, OPT_JSON,
-	OPT_BINARY, OPT_BRIEF, OPT_CLOSE_FRAME, OPT_DRAIN, OPT_OPEN_TIMEOUT,
+	OPT_VERIFY = 256,
+	OPT_ID_PREFIX,
+	OPT_NO_CLIENT_ID,
+	OPT_HEADER,
+	OPT_SOURCES,
+	OPT_INTERVAL,
+	OPT_PROBE,
+	OPT_RECONNECT,
+	OPT_DRAIN,
+	OPT_OPEN_TIMEOUT,
 	OPT_PATH
 };
 
-static const struct option long_options[] = {
-	{ "connect", required_argument, NULL, 'a' },
+enum { FLAG_JSON, FLAG_BINARY, FLAG_BRIEF, FLAG_CLOSE_FRAME, FLAG_COUNT };
+enum { MAX_MS = 1000000000 };
+
+/* Set by getopt_long() itself. */
+static int flags[FLAG_COUNT];
+
+/* Each of these fields is a uint64_t. */
+struct number_option {
+	int option;
+	int is_ms; /* in the field: nanoseconds */
+	size_t offset;
+	uint64_t min;
+	uint64_t max;
+};
+
+#define FIELD(name) offsetof(struct load_opts, name)
+
+static const struct number_option number_options[] = {
+	{ 'c', 0, FIELD(connections), 1, 10000000 },
+	{ 'n', 0, FIELD(in_flight), 1, 100000 },
+	{ 's', 0, FIELD(payload), WIRE_MIN_PAYLOAD, 1 << 28 },
+	{ 'd', 0, FIELD(depth), 1, 10000 },
+	{ 'P', 0, FIELD(procs), 1, OPTS_MAX_PROCS },
+	{ 'r', 0, FIELD(rate), 0, 10000000 },
+	{ OPT_SOURCES, 0, FIELD(sources), 0, 60000 },
+	{ OPT_INTERVAL, 1, FIELD(interval_ns), 0, 0 },
+	{ OPT_PROBE, 1, FIELD(probe_ns), 0, 0 },
+	{ OPT_DRAIN, 1, FIELD(drain_ns), 0, 0 },
+	{ OPT_OPEN_TIMEOUT, 1, FIELD(open_timeout_ns), 0, 0 },
+};
+
+static const struct option long_options[] = { { "connect", required_argument,
+						  NULL, 'a' },
 	{ "connections", required_argument, NULL, 'c' },
 	{ "in-flight", required_argument, NULL, 'n' },
 	{ "seconds", required_argument, NULL, 't' },
@@ -41,19 +81,18 @@ static const struct option long_options[] = {
 	{ "interval-ms", required_argument, NULL, OPT_INTERVAL },
 	{ "probe-ms", required_argument, NULL, OPT_PROBE },
 	{ "reconnect", required_argument, NULL, OPT_RECONNECT },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "binary", no_argument, NULL, OPT_BINARY },
-	{ "brief", no_argument, NULL, OPT_BRIEF },
-	{ "close-frame", no_argument, NULL, OPT_CLOSE_FRAME },
+	{ "json", no_argument, &flags[FLAG_JSON], 1 },
+	{ "binary", no_argument, &flags[FLAG_BINARY], 1 },
+	{ "brief", no_argument, &flags[FLAG_BRIEF], 1 },
+	{ "close-frame", no_argument, &flags[FLAG_CLOSE_FRAME], 1 },
 	{ "drain-ms", required_argument, NULL, OPT_DRAIN },
 	{ "open-timeout-ms", required_argument, NULL, OPT_OPEN_TIMEOUT },
-	{ NULL, 0, NULL, 0 }
-};
+	{ NULL, 0, NULL, 0 } };
 
-static const char *const mode_names[] = {
-	[MODE_STORM] = "storm", [MODE_HOLD] = "hold", [MODE_ECHO] = "echo",
-	[MODE_SEQUENCE] = "sequence"
-};
+static const char *const mode_names[] = { [MODE_STORM] = "storm",
+	[MODE_HOLD] = "hold",
+	[MODE_ECHO] = "echo",
+	[MODE_SEQUENCE] = "sequence" };
 
 const char *
 load_mode_name(enum load_mode mode)
@@ -64,7 +103,8 @@ load_mode_name(enum load_mode mode)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: ws_load storm|hold|echo|sequence "
+	fprintf(stderr,
+	    "usage: ws_load storm|hold|echo|sequence "
 	    "[-a HOST:PORT[,HOST:PORT...]] [-c CONNECTIONS]\n"
 	    "\t[-n HANDSHAKES_IN_FLIGHT] [-t SECONDS] [-s PAYLOAD_BYTES] "
 	    "[-d DEPTH]\n"
@@ -82,13 +122,9 @@ usage(void)
 static uint64_t
 number(const char *text, uint64_t min, uint64_t max)
 {
-	unsigned long long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || *text == '-' ||
-	    value < min || value > max)
+	if (parse_u64(text, min, max, &value) < 0)
 		errx(2, "%s: not a number from %llu to %llu", text,
 		    (unsigned long long)min, (unsigned long long)max);
 	return value;
@@ -97,7 +133,7 @@ number(const char *text, uint64_t min, uint64_t max)
 static uint64_t
 milliseconds(const char *text)
 {
-	return number(text, 0, 1000000000) * 1000000;
+	return number(text, 0, MAX_MS) * 1000000;
 }
 
 static uint64_t
@@ -119,7 +155,7 @@ targets_parse(char *text, struct load_opts *opts)
 
 	opts->n_targets = 0;
 	for (item = strtok_r(text, ",", &save); item != NULL;
-	    item = strtok_r(NULL, ",", &save)) {
+	     item = strtok_r(NULL, ",", &save)) {
 		if (opts->n_targets == OPTS_MAX_TARGETS)
 			errx(2, "more than %d targets", OPTS_MAX_TARGETS);
 		sin = &opts->targets[opts->n_targets++];
@@ -151,7 +187,7 @@ reconnect_parse(char *text, struct load_opts *opts)
 	if (cap != NULL)
 		opts->backoff_cap_ns = milliseconds(cap);
 	if (jitter != NULL)
-		opts->backoff_jitter_percent = (uint32_t)number(jitter, 0, 100);
+		opts->backoff_jitter_percent = number(jitter, 0, 100);
 	if (opts->backoff_base_ns == 0)
 		errx(2, "--reconnect: the base must not be 0");
 }
@@ -179,38 +215,59 @@ verify_parse(const char *text)
 	usage();
 }
 
+static int
+option_apply_number(int option, const char *text, struct load_opts *opts)
+{
+	const struct number_option *row;
+	uint64_t value;
+	size_t i;
+
+	for (i = 0; i < sizeof(number_options) / sizeof(*row); i++) {
+		row = &number_options[i];
+		if (row->option != option)
+			continue;
+		if (row->is_ms)
+			value = milliseconds(text);
+		else
+			value = number(text, row->min, row->max);
+		memcpy((char *)opts + row->offset, &value, sizeof(value));
+		return 1;
+	}
+	return 0;
+}
+
 static void
 option_apply(int option, char *text, struct load_opts *opts)
 {
+	if (option_apply_number(option, text, opts))
+		return;
 	switch (option) {
-	case 'a': targets_parse(text, opts); break;
-	case 'c': opts->connections =
-	    (uint32_t)number(text, 1, 10000000); break;
-	case 'n': opts->in_flight = (uint32_t)number(text, 1, 100000); break;
-	case 't': opts->run_ns = seconds(text); break;
-	case 's': opts->payload =
-	    (size_t)number(text, WIRE_MIN_PAYLOAD, 1 << 28); break;
-	case 'd': opts->depth = (uint32_t)number(text, 1, 10000); break;
-	case 'P': opts->procs =
-	    (uint32_t)number(text, 1, OPTS_MAX_PROCS); break;
-	case 'r': opts->rate = (uint32_t)number(text, 0, 10000000); break;
-	case OPT_PATH: opts->path = text; break;
-	case OPT_VERIFY: opts->verify = verify_parse(text); break;
-	case OPT_ID_PREFIX: opts->id_prefix = text; break;
-	case OPT_NO_CLIENT_ID: opts->id_prefix = NULL; break;
-	case OPT_HEADER: header_add(text, opts); break;
-	case OPT_SOURCES: opts->sources =
-	    (uint32_t)number(text, 0, 60000); break;
-	case OPT_INTERVAL: opts->interval_ns = milliseconds(text); break;
-	case OPT_PROBE: opts->probe_ns = milliseconds(text); break;
-	case OPT_RECONNECT: reconnect_parse(text, opts); break;
-	case OPT_JSON: opts->is_json = 1; break;
-	case OPT_BINARY: opts->is_binary = 1; break;
-	case OPT_BRIEF: opts->is_brief = 1; break;
-	case OPT_CLOSE_FRAME: opts->sends_close = 1; break;
-	case OPT_DRAIN: opts->drain_ns = milliseconds(text); break;
-	case OPT_OPEN_TIMEOUT: opts->open_timeout_ns = milliseconds(text); break;
-	default: usage();
+	case 'a':
+		targets_parse(text, opts);
+		break;
+	case 't':
+		opts->run_ns = seconds(text);
+		break;
+	case OPT_PATH:
+		opts->path = text;
+		break;
+	case OPT_VERIFY:
+		opts->verify = verify_parse(text);
+		break;
+	case OPT_ID_PREFIX:
+		opts->id_prefix = text;
+		break;
+	case OPT_NO_CLIENT_ID:
+		opts->id_prefix = NULL;
+		break;
+	case OPT_HEADER:
+		header_add(text, opts);
+		break;
+	case OPT_RECONNECT:
+		reconnect_parse(text, opts);
+		break;
+	default:
+		usage();
 	}
 }
 
@@ -220,11 +277,19 @@ defaults_set(struct load_opts *opts)
 	static char target[] = "127.0.0.1:8080";
 	static char prefix[16];
 
-	*opts = (struct load_opts){ .verify = VERIFY_ONCE, .path = "/ws",
-	    .connections = 200, .in_flight = 128, .sources = 64, .depth = 1,
-	    .payload = 125, .run_ns = 3000000000u, .drain_ns = 5000000000u,
-	    .open_timeout_ns = 30000000000u, .probe_ns = 10000000000u,
-	    .backoff_cap_ns = 30000000000u, .backoff_jitter_percent = 20 };
+	*opts = (struct load_opts){ .verify = VERIFY_ONCE,
+		.path = "/ws",
+		.connections = 200,
+		.in_flight = 128,
+		.sources = 64,
+		.depth = 1,
+		.payload = 125,
+		.run_ns = 3000000000u,
+		.drain_ns = 5000000000u,
+		.open_timeout_ns = 30000000000u,
+		.probe_ns = 10000000000u,
+		.backoff_cap_ns = 30000000000u,
+		.backoff_jitter_percent = 20 };
 	targets_parse(target, opts);
 	/* Two runs against one node must not replace each other's clients. */
 	snprintf(prefix, sizeof(prefix), "load%05d-", (int)(getpid() % 100000));
@@ -234,7 +299,7 @@ defaults_set(struct load_opts *opts)
 void
 load_opts_parse(int argc, char **argv, struct load_opts *out)
 {
-	uint32_t least;
+	uint64_t least;
 	int option;
 	size_t i;
 
@@ -250,11 +315,16 @@ load_opts_parse(int argc, char **argv, struct load_opts *out)
 	out->mode = (enum load_mode)i;
 	argc--;
 	argv++;
-	while ((option = getopt_long(argc, argv, "a:c:n:t:s:d:P:r:",
-	    long_options, NULL)) != -1)
-		option_apply(option, optarg, out);
+	while ((option = getopt_long(argc, argv,
+		    "a:c:n:t:s:d:P:r:", long_options, NULL)) != -1)
+		if (option != 0)
+			option_apply(option, optarg, out);
 	if (optind != argc)
 		usage();
+	out->is_json = flags[FLAG_JSON];
+	out->is_binary = flags[FLAG_BINARY];
+	out->is_brief = flags[FLAG_BRIEF];
+	out->sends_close = flags[FLAG_CLOSE_FRAME];
 	if (out->mode == MODE_STORM)
 		out->connections = out->in_flight;
 	if (out->mode == MODE_HOLD)
@@ -263,9 +333,11 @@ load_opts_parse(int argc, char **argv, struct load_opts *out)
 	if (out->procs < least)
 		out->procs = least;
 	if (out->procs > OPTS_MAX_PROCS || out->procs > out->connections)
-		errx(2, "%u processes for %u connections: at most %d, and one "
-		    "per connection", out->procs, out->connections,
-		    OPTS_MAX_PROCS);
+		errx(2,
+		    "%" PRIu64 " processes for %" PRIu64
+		    " connections: at most %d, and one "
+		    "per connection",
+		    out->procs, out->connections, OPTS_MAX_PROCS);
 	if (out->in_flight < out->procs)
 		out->in_flight = out->procs;
 }

@@ -3,8 +3,6 @@
  * Receiving side of a load connection: frames out of the stream, and what each
  * of them means for the count.
  */
-#include "tests/bench/common_client.h"
-
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -12,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/bench/common_client.h"
+
 static void
 on_echo(struct client *client, struct conn *conn, const uint8_t *payload,
     size_t len)
 {
 	uint64_t waited;
-	uint32_t number, depth = client->opts->depth;
+	uint32_t i, number, depth = (uint32_t)client->opts->depth;
 	size_t slot;
 
 	if (len > 0 && payload[0] == '{') {
@@ -25,7 +25,7 @@ on_echo(struct client *client, struct conn *conn, const uint8_t *payload,
 		return;
 	}
 	if (wire_message_parse(&client->pattern, payload, len, conn->index,
-	    client->opts->payload, &number) < 0) {
+		client->opts->payload, &number) < 0) {
 		conn->corrupt++;
 		return;
 	}
@@ -48,11 +48,11 @@ on_echo(struct client *client, struct conn *conn, const uint8_t *payload,
 		conn->credit++;
 		return;
 	}
-	if (timer_heap_push(&client->timers, &(struct timer){
-	    .due_ns = client->now_ns + client->opts->interval_ns,
-	    .conn = (uint32_t)(conn - client->conns),
-	    .life = conn->life }) < 0)
-		conn->credit++;
+	i = (uint32_t)(conn - client->conns);
+	if (!timer_wheel_is_armed(&client->timers, i))
+		timer_wheel_set(&client->timers, i,
+		    (uint32_t)((client->now_ns + client->opts->interval_ns) /
+			1000000));
 }
 
 static void
@@ -70,8 +70,8 @@ on_close(struct client *client, struct conn *conn, const uint8_t *payload,
 		    (const char *)payload + 2);
 		at = strstr(reason, hint);
 		if (at != NULL)
-			conn->hint_ns = strtoull(at + sizeof(hint) - 1, NULL,
-			    10) * 1000000;
+			conn->hint_ns =
+			    strtoull(at + sizeof(hint) - 1, NULL, 10) * 1000000;
 	}
 	if (conn->state == CONN_OPEN)
 		conn_send_control(client, conn, WIRE_OP_CLOSE, payload,
@@ -132,8 +132,8 @@ take_bytes(struct client *client, struct conn *conn, const uint8_t *bytes,
 			*out_need = whole;
 			break;
 		}
-		if (on_frame(client, conn, &frame, bytes + at +
-		    frame.header_len) < 0) {
+		if (on_frame(client, conn, &frame,
+			bytes + at + frame.header_len) < 0) {
 			client->stats->protocol_errors++;
 			conn_end(client, conn, CONN_SEVERED);
 			break;

@@ -18,7 +18,7 @@ struct totals {
 	uint64_t duplicated;
 	uint64_t out_of_order;
 	uint64_t corrupt;
-	uint64_t unanswered;	/* in flight on a live connection at the end */
+	uint64_t unanswered; /* in flight on a live connection at the end */
 	uint64_t abandoned;
 	uint64_t silence_ns;
 };
@@ -26,13 +26,15 @@ struct totals {
 static const char *
 state_name(uint8_t state)
 {
-	static const char *const names[] = {
-		[CONN_IDLE] = "idle", [CONN_CONNECTING] = "connecting",
-		[CONN_UPGRADING] = "upgrading", [CONN_OPEN] = "open",
-		[CONN_CLOSING] = "closed", [CONN_BACKING_OFF] = "backing_off",
-		[CONN_CLOSED] = "closed", [CONN_SEVERED] = "severed",
-		[CONN_REFUSED] = "refused"
-	};
+	static const char *const names[] = { [CONN_IDLE] = "idle",
+		[CONN_CONNECTING] = "connecting",
+		[CONN_UPGRADING] = "upgrading",
+		[CONN_OPEN] = "open",
+		[CONN_CLOSING] = "closed",
+		[CONN_BACKING_OFF] = "backing_off",
+		[CONN_CLOSED] = "closed",
+		[CONN_SEVERED] = "severed",
+		[CONN_REFUSED] = "refused" };
 
 	return names[state];
 }
@@ -107,8 +109,8 @@ report_is_clean(const struct load_opts *opts, const struct load_stats *stats,
 	is_clean = totals->lost == 0 && totals->duplicated == 0 &&
 	    totals->out_of_order == 0 && totals->corrupt == 0 &&
 	    totals->stats.bad_accepts == 0 &&
-	    totals->stats.protocol_errors == 0 &&
-	    totals->stats.severed == 0 && totals->stats.refused == 0 &&
+	    totals->stats.protocol_errors == 0 && totals->stats.severed == 0 &&
+	    totals->stats.refused == 0 &&
 	    (opts->mode == MODE_STORM || totals->live == opts->connections);
 	free(totals);
 	return is_clean;
@@ -133,8 +135,8 @@ put_hist(const struct load_opts *opts, const char *name,
 
 	if (opts->is_json)
 		printf("\"%s\": {\"count\": %llu, \"p50\": %.1f, \"p99\": %.1f,"
-		    " \"p999\": %.1f, \"max\": %.1f}, ", name,
-		    (unsigned long long)hist->count, p50, p99, p999,
+		       " \"p999\": %.1f, \"max\": %.1f}, ",
+		    name, (unsigned long long)hist->count, p50, p99, p999,
 		    (double)hist->max_ns / 1000);
 	else if (hist->count > 0)
 		printf("%-18s p50 %.1f p99 %.1f p99.9 %.1f max %.1f (%llu)\n",
@@ -177,7 +179,8 @@ put_connections(const struct load_opts *opts, const struct conn *conns)
 		if (opts->id_prefix != NULL)
 			wire_client_id_format(opts->id_prefix,
 			    conn->client_number, id);
-		printf("%s\n{\"id\": \"%s\", \"state\": \"%s\", \"sent\": %u, "
+		printf(
+		    "%s\n{\"id\": \"%s\", \"state\": \"%s\", \"sent\": %u, "
 		    "\"received\": %u, \"lost\": %u, \"duplicated\": %u, "
 		    "\"out_of_order\": %u, \"corrupt\": %u, \"severed\": %u, "
 		    "\"abandoned\": %u, \"code\": %u, \"silence_ms\": %.3f}",
@@ -196,7 +199,7 @@ put_totals(const struct load_opts *opts, const struct totals *totals)
 {
 	const struct load_stats *sum = &totals->stats;
 
-	put_number(opts, "connections", opts->connections);
+	put_number(opts, "connections", (double)opts->connections);
 	put_number(opts, "opened", (double)sum->opened);
 	put_number(opts, "live", (double)totals->live);
 	put_number(opts, "severed", (double)sum->severed);
@@ -239,9 +242,11 @@ report_print(const struct load_opts *opts, const struct load_share *share,
 		return;
 	totals_make(opts, stats, conns, totals);
 	sum = &totals->stats;
-	open_s = sum->all_open_ns == 0 ? 0 :
+	open_s = sum->all_open_ns == 0 ?
+	    0 :
 	    (double)(sum->all_open_ns - share->start_ns) / 1e9;
-	run_s = go_ns == 0 || sum->end_ns <= go_ns ? 0 :
+	run_s = go_ns == 0 || sum->end_ns <= go_ns ?
+	    0 :
 	    (double)(sum->end_ns - go_ns) / 1e9;
 	if (opts->is_json)
 		printf("{\"mode\": \"%s\", ", load_mode_name(opts->mode));
@@ -252,17 +257,22 @@ report_print(const struct load_opts *opts, const struct load_share *share,
 	put_number(opts, "open_per_second",
 	    open_s > 0 ? (double)sum->opened_at_go / open_s : 0);
 	put_number(opts, "run_seconds", run_s);
-	put_number(opts, "handshakes_per_second", run_s > 0 ?
-	    (double)(sum->opened_at_end - sum->opened_at_go) / run_s : 0);
-	put_number(opts, "messages_per_second", run_s > 0 ?
-	    (double)(sum->received_at_end - sum->received_at_go) / run_s : 0);
+	put_number(opts, "handshakes_per_second",
+	    run_s > 0 ?
+		(double)(sum->opened_at_end - sum->opened_at_go) / run_s :
+		0);
+	put_number(opts, "messages_per_second",
+	    run_s > 0 ?
+		(double)(sum->received_at_end - sum->received_at_go) / run_s :
+		0);
 	if (opts->mode == MODE_SEQUENCE && opts->is_json && !opts->is_brief)
 		put_connections(opts, conns);
 	getrusage(RUSAGE_CHILDREN, &usage);
 	if (opts->is_json)
 		printf("\"client_cpu_seconds\": %.3f}\n",
 		    (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		    (double)(usage.ru_utime.tv_usec +
-		    usage.ru_stime.tv_usec) / 1e6);
+			(double)(usage.ru_utime.tv_usec +
+			    usage.ru_stime.tv_usec) /
+			    1e6);
 	free(totals);
 }

@@ -8,10 +8,10 @@
 #include "tests/bench/common_client.h"
 
 /* stats has one entry per process, conns opts->connections. */
-void	report_print(const struct load_opts *, const struct load_share *,
-	    const struct load_stats *stats, const struct conn *conns);
+void report_print(const struct load_opts *, const struct load_share *,
+    const struct load_stats *stats, const struct conn *conns);
 /* 1 when every connection is alive and every message came back once. */
-int	report_is_clean(const struct load_opts *, const struct load_stats *stats,
-	    const struct conn *conns);
+int report_is_clean(const struct load_opts *, const struct load_stats *stats,
+    const struct conn *conns);
 
 #endif

@@ -3,24 +3,21 @@
  * The loop of one load process: open everything, wait for the others, run,
  * let the answers in flight arrive, end.
  */
-#include "tests/bench/common_client.h"
-
 #include <sys/epoll.h>
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "lib/clock.h"
+#include "tests/bench/common_client.h"
 
 enum { MAX_EVENTS = 512, OUT_BYTES = 1 << 16, PROBES_A_TURN = 64 };
 
-uint64_t
-clock_ns(void)
+static uint32_t
+ms_of(uint64_t time_ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return (uint32_t)(time_ns / 1000000);
 }
 
 static int
@@ -29,10 +26,12 @@ client_prepare(struct client *client)
 	const struct load_opts *opts = client->opts;
 	uint32_t i;
 
-	client->frame_len = opts->payload + (opts->payload < 126 ? 6u :
-	    opts->payload < 65536 ? 8u : 14u);
+	client->frame_len = opts->payload +
+	    (opts->payload < 126	  ? 6u :
+		    opts->payload < 65536 ? 8u :
+					    14u);
 	client->out_size = client->frame_len > OUT_BYTES ? client->frame_len :
-	    OUT_BYTES;
+							   OUT_BYTES;
 	client->in = malloc(CLIENT_IN_BYTES);
 	client->out = malloc(client->out_size + WIRE_MAX_HEADER);
 	client->idle = calloc(client->n_conns, sizeof(*client->idle));
@@ -43,10 +42,13 @@ client_prepare(struct client *client)
 	    client->sent_at == NULL || client->epoll_fd < 0)
 		return -ENOMEM;
 	wire_pattern_init(&client->pattern);
+	timer_wheel_init(&client->timers, client->conns, sizeof(struct conn),
+	    offsetof(struct conn, timer), 1, ms_of(clock_mono_ns()));
 	client->random = client->share->start_ns ^
 	    (client->number + 1) * 0x9e3779b97f4a7c15u;
 	for (i = client->n_conns; i-- > 0;) {
 		client->conns[i].fd = -1;
+		timer_wheel_reset(&client->timers, i);
 		client->idle[client->n_idle++] = i;
 	}
 	return wire_digest_init(&client->digest);
@@ -56,7 +58,6 @@ static void
 client_clear(struct client *client)
 {
 	wire_digest_clear(&client->digest);
-	timer_heap_clear(&client->timers);
 	close(client->epoll_fd);
 	free(client->in);
 	free(client->out);
@@ -74,26 +75,25 @@ open_more(struct client *client)
 		    client->opts->rate / client->opts->procs / 1000000;
 	while (client->n_idle > 0 && client->opens < allowed &&
 	    client->handshakes < client->max_handshakes)
-		conn_open(client, &client->conns[
-		    client->idle[--client->n_idle]]);
+		conn_open(client,
+		    &client->conns[client->idle[--client->n_idle]]);
 }
 
 static void
-timers_run(struct client *client)
+on_timer(uint32_t i, void *arg)
 {
-	struct timer timer;
-	struct conn *conn;
+	struct client *client = arg;
+	struct conn *conn = &client->conns[i];
 
-	while (timer_heap_pop(&client->timers, client->now_ns, &timer)) {
-		conn = &client->conns[timer.conn];
-		if (conn->life != timer.life || client->phase > PHASE_RUN)
-			continue;
-		if (conn->state == CONN_BACKING_OFF) {
-			conn->state = CONN_IDLE;
-			client->idle[client->n_idle++] = timer.conn;
-		} else if (conn->state == CONN_OPEN) {
-			conn_grant(client, conn, 1);
-		}
+	if (client->phase > PHASE_RUN)
+		return;
+	if (conn->state == CONN_BACKING_OFF) {
+		conn->state = CONN_IDLE;
+		client->idle[client->n_idle++] = i;
+	} else if (conn->state == CONN_OPEN) {
+		conn_grant(client, conn,
+		    (uint32_t)client->opts->depth - conn->in_flight -
+			conn->credit);
 	}
 }
 
@@ -106,7 +106,7 @@ probes_send(struct client *client)
 	if (client->now_ns < client->probe_due_ns)
 		return;
 	for (i = 0; i < PROBES_A_TURN && client->probe_at < client->n_conns;
-	    i++) {
+	     i++) {
 		conn = &client->conns[client->probe_at++];
 		if (conn->state != CONN_OPEN)
 			continue;
@@ -114,7 +114,7 @@ probes_send(struct client *client)
 			client->stats->late_probes++;
 			continue;
 		}
-		client->now_ns = clock_ns();
+		client->now_ns = clock_mono_ns();
 		conn_grant(client, conn, 1);
 	}
 	if (client->probe_at == client->n_conns) {
@@ -131,7 +131,8 @@ run_begin(struct client *client, uint64_t go_ns)
 	uint32_t i;
 
 	client->phase = PHASE_RUN;
-	client->end_ns = client->opts->run_ns == 0 ? 0 :
+	client->end_ns = client->opts->run_ns == 0 ?
+	    0 :
 	    go_ns + client->opts->run_ns;
 	client->probe_due_ns = go_ns;
 	client->stats->opened_at_go = client->stats->opened;
@@ -139,9 +140,9 @@ run_begin(struct client *client, uint64_t go_ns)
 	for (i = 0; i < client->n_conns; i++) {
 		if (client->opts->mode == MODE_ECHO &&
 		    client->conns[i].state == CONN_OPEN) {
-			client->now_ns = clock_ns();
+			client->now_ns = clock_mono_ns();
 			conn_grant(client, &client->conns[i],
-			    client->opts->depth);
+			    (uint32_t)client->opts->depth);
 		}
 	}
 }
@@ -222,6 +223,7 @@ static int
 timeout_ms(const struct client *client)
 {
 	uint64_t wait_ns = 50000000;
+	int64_t next_ms;
 
 	if (client->phase < PHASE_RUN || client->phase == PHASE_DRAIN)
 		wait_ns = 2000000;
@@ -230,13 +232,9 @@ timeout_ms(const struct client *client)
 	if (client->phase == PHASE_RUN && client->opts->mode == MODE_HOLD &&
 	    client->probe_at > 0)
 		return 0;
-	if (client->timers.count > 0) {
-		if (client->timers.timers[0].due_ns <= client->now_ns)
-			return 0;
-		if (client->timers.timers[0].due_ns - client->now_ns < wait_ns)
-			wait_ns = client->timers.timers[0].due_ns -
-			    client->now_ns;
-	}
+	next_ms = timer_wheel_next_ms(&client->timers, ms_of(client->now_ns));
+	if (next_ms >= 0 && (uint64_t)next_ms * 1000000 < wait_ns)
+		wait_ns = (uint64_t)next_ms * 1000000;
 	return (int)((wait_ns + 999999) / 1000000);
 }
 
@@ -249,25 +247,26 @@ client_run(struct client *client)
 
 	if (rc < 0)
 		return rc;
-	client->now_ns = clock_ns();
+	client->now_ns = clock_mono_ns();
 	client->end_ns = client->now_ns + client->opts->open_timeout_ns;
 	while (client->phase != PHASE_DONE) {
 		if (client->phase < PHASE_DRAIN)
 			open_more(client);
 		n = epoll_wait(client->epoll_fd, events, MAX_EVENTS,
 		    timeout_ms(client));
-		client->now_ns = clock_ns();
+		client->now_ns = clock_mono_ns();
 		for (i = 0; i < n; i++) {
 			conn = &client->conns[events[i].data.u32];
 			if (i > 0)
-				client->now_ns = clock_ns();
+				client->now_ns = clock_mono_ns();
 			if (events[i].events & EPOLLOUT)
 				conn_on_writable(client, conn);
 			if (conn->fd >= 0 &&
 			    (events[i].events & ~(uint32_t)EPOLLOUT) != 0)
 				conn_on_readable(client, conn);
 		}
-		timers_run(client);
+		timer_wheel_advance(&client->timers, ms_of(client->now_ns),
+		    on_timer, client, SIZE_MAX);
 		phase_step(client);
 	}
 	silences_close(client);

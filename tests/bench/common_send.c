@@ -3,14 +3,14 @@
  * Sending side of a load connection.  A message can be built again from its
  * number, so a connection keeps no bytes: only how far it has come.
  */
-#include "tests/bench/common_client.h"
-
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/bench/common_client.h"
 
 static void
 watch_output(struct client *client, struct conn *conn, int wants_out)
@@ -67,7 +67,7 @@ void
 conn_send_messages(struct client *client, struct conn *conn)
 {
 	uint8_t opcode = client->opts->is_binary ? WIRE_OP_BINARY :
-	    WIRE_OP_TEXT;
+						   WIRE_OP_TEXT;
 	size_t len;
 	uint32_t i;
 	ssize_t sent;
@@ -79,7 +79,8 @@ conn_send_messages(struct client *client, struct conn *conn)
 	while (conn->state == CONN_OPEN && conn->credit > 0) {
 		len = 0;
 		for (i = 0; i < conn->credit &&
-		    len + client->frame_len <= client->out_size; i++) {
+		     len + client->frame_len <= client->out_size;
+		     i++) {
 			len += wire_message_format(&client->pattern,
 			    client->out + len, opcode, conn->index,
 			    conn->next_number + i, client->opts->payload);

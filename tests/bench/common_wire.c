@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RFC 6455 bytes for the bench programs, see common_wire.h.  It deliberately
- * shares no code with worker/gateway: a codec that checks itself proves nothing.
+ * RFC 6455 bytes for the bench programs, see common_wire.h.  It shares no code
+ * with worker/gateway: a codec that checks itself proves nothing.
  */
 #include "tests/bench/common_wire.h"
 
@@ -47,8 +47,8 @@ wire_accept_format(struct wire_digest *digest, const char *key,
 
 	if (EVP_DigestInit_ex(digest->ctx, digest->md, NULL) != 1 ||
 	    EVP_DigestUpdate(digest->ctx, key, WIRE_KEY_LEN) != 1 ||
-	    EVP_DigestUpdate(digest->ctx, wire_guid,
-	    sizeof(wire_guid) - 1) != 1 ||
+	    EVP_DigestUpdate(digest->ctx, wire_guid, sizeof(wire_guid) - 1) !=
+		1 ||
 	    EVP_DigestFinal_ex(digest->ctx, sum, &len) != 1)
 		return -EIO;
 	EVP_EncodeBlock((unsigned char *)out, sum, (int)len);

@@ -35,7 +35,7 @@ enum { MAX_EVENTS = 512, MAX_ACCEPTS = 64, BUFFER_BYTES = 1 << 16 };
 
 /* What a connection has not finished reading: absent in the fast path. */
 struct rest {
-	uint8_t *bytes;	/* owned */
+	uint8_t *bytes; /* owned */
 	size_t len;
 };
 
@@ -44,17 +44,13 @@ struct floor {
 	int epoll_fd;
 	int is_canned;
 	size_t max_fds;
-	uint8_t *is_open;	/* owned, by fd: the 101 has been sent */
-	struct rest *rests;	/* owned, by fd */
-	uint8_t *in;		/* owned, BUFFER_BYTES + 1 */
-	uint8_t *out;		/* owned, out_size */
+	uint8_t *is_open;   /* owned, by fd: the 101 has been sent */
+	struct rest *rests; /* owned, by fd */
+	uint8_t *in;	    /* owned, BUFFER_BYTES + 1 */
+	uint8_t *out;	    /* owned, out_size */
 	size_t out_size;
 	struct wire_digest digest;
 };
-
-static const char answer_head[] =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
 
 static void
 drop(struct floor *floor, int fd)
@@ -102,12 +98,11 @@ answer_upgrade(struct floor *floor, int fd, char *request)
 			return -EIO;
 		accept = digest;
 	}
-	len = (int)sizeof(answer_head) - 1;
-	memcpy(answer, answer_head, (size_t)len);
-	memcpy(answer + len, accept, WIRE_ACCEPT_LEN);
-	len += WIRE_ACCEPT_LEN;
-	memcpy(answer + len, "\r\n\r\n", 4);
-	len += 4;
+	len = snprintf(answer, sizeof(answer),
+	    "HTTP/1.1 101 Switching "
+	    "Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\n\r\n",
+	    accept);
 	floor->is_open[fd] = 1;
 	return send_all(fd, (const uint8_t *)answer, (size_t)len);
 }
@@ -157,8 +152,8 @@ echo_frames(struct floor *floor, int fd, const uint8_t *bytes, size_t len)
 		if (len - at - frame.header_len < payload_len)
 			break;
 		if (out_len + payload_len + WIRE_MAX_HEADER > floor->out_size) {
-			grown = realloc(floor->out, floor->out_size +
-			    payload_len + WIRE_MAX_HEADER);
+			grown = realloc(floor->out,
+			    floor->out_size + payload_len + WIRE_MAX_HEADER);
 			if (grown == NULL)
 				return -ENOMEM;
 			floor->out = grown;
@@ -248,11 +243,11 @@ worker_run(struct floor *floor)
 	floor->rests = calloc(floor->max_fds, sizeof(*floor->rests));
 	floor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	event.data.fd = floor->listen_fd;
-	if (floor->in == NULL || floor->out == NULL ||
-	    floor->is_open == NULL || floor->rests == NULL ||
-	    wire_digest_init(&floor->digest) < 0 || floor->epoll_fd < 0 ||
+	if (floor->in == NULL || floor->out == NULL || floor->is_open == NULL ||
+	    floor->rests == NULL || wire_digest_init(&floor->digest) < 0 ||
+	    floor->epoll_fd < 0 ||
 	    epoll_ctl(floor->epoll_fd, EPOLL_CTL_ADD, floor->listen_fd,
-	    &event) < 0)
+		&event) < 0)
 		err(1, "worker");
 	for (;;) {
 		n = epoll_wait(floor->epoll_fd, events, MAX_EVENTS, -1);
@@ -269,7 +264,7 @@ static int
 listen_open(const char *address, int port, int *out_port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port) };
+		.sin_port = htons((uint16_t)port) };
 	socklen_t len = sizeof(sin);
 	int fd, one = 1;
 
@@ -317,13 +312,25 @@ main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "a:p:w:P:C")) != -1) {
 		switch (option) {
-		case 'a': address = optarg; break;
-		case 'p': port = atoi(optarg); break;
-		case 'w': workers = atoi(optarg); break;
-		case 'P': first_cpu = atoi(optarg); break;
-		case 'C': floor.is_canned = 1; break;
-		default: errx(2, "usage: floor [-a ADDRESS] [-p PORT] "
-		    "[-w WORKERS] [-P FIRST_CPU] [-C]");
+		case 'a':
+			address = optarg;
+			break;
+		case 'p':
+			port = atoi(optarg);
+			break;
+		case 'w':
+			workers = atoi(optarg);
+			break;
+		case 'P':
+			first_cpu = atoi(optarg);
+			break;
+		case 'C':
+			floor.is_canned = 1;
+			break;
+		default:
+			errx(2,
+			    "usage: floor [-a ADDRESS] [-p PORT] "
+			    "[-w WORKERS] [-P FIRST_CPU] [-C]");
 		}
 	}
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "tests/bench/common_client.h"
 #include "tests/bench/common_report.h"
 
@@ -52,9 +53,9 @@ share_map(size_t bytes)
 }
 
 static uint32_t
-share_of(uint32_t total, uint32_t number, uint32_t procs)
+share_of(uint64_t total, uint32_t number, uint64_t procs)
 {
-	return total / procs + (number < total % procs ? 1 : 0);
+	return (uint32_t)(total / procs + (number < total % procs ? 1 : 0));
 }
 
 static _Noreturn void
@@ -90,7 +91,7 @@ process_run(const struct load_opts *opts, struct load_share *share,
 
 static void
 go_announce(struct load_share *share, const struct load_stats *stats,
-    uint32_t procs)
+    uint64_t procs)
 {
 	unsigned long long opened = 0, refused = 0;
 	uint32_t i;
@@ -99,17 +100,17 @@ go_announce(struct load_share *share, const struct load_stats *stats,
 		opened += stats[i].opened;
 		refused += stats[i].refused;
 	}
-	atomic_store(&share->go_ns, clock_ns() + 2000000);
+	atomic_store(&share->go_ns, clock_mono_ns() + 2000000);
 	fprintf(stderr, "ready %llu %llu\n", opened, refused);
 }
 
 /* Returns how many processes failed. */
 static int
 processes_wait(struct load_share *share, const struct load_stats *stats,
-    uint32_t procs)
+    uint64_t procs)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	uint32_t left = procs;
+	uint64_t left = procs;
 	int status, failed = 0, has_announced = 0;
 	pid_t pid;
 
@@ -157,7 +158,7 @@ main(int argc, char **argv)
 	share = share_map(sizeof(*share));
 	stats = share_map(opts.procs * sizeof(*stats));
 	conns = share_map(opts.connections * sizeof(*conns));
-	share->start_ns = clock_ns();
+	share->start_ns = clock_mono_ns();
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	for (i = 0; i < opts.procs; i++) {
