@@ -280,7 +280,7 @@ fuzz-programs: $(FUZZERS)
 # Sub-makes: on a new machine the packages come first, and the flags are read
 # again after that.  They use all CPUs unless a -j was given.
 jobs = $(if $(filter -j% --jobserver%,$(MFLAGS)),,-j$(shell nproc))
-sub = +$(MAKE) --no-print-directory $(jobs)
+sub = +$(Q)$(MAKE) --no-print-directory $(jobs)
 run_tests = $(PYTHON) tests/run.py --build $(BUILD) \
 	--faults-build $(call build_dir,faults) \
 	--pytest-args=$(call quote,$(PYTEST_ARGS))
@@ -339,7 +339,10 @@ lint:
 
 lint-format:
 	$(say) FORMAT 'all sources'
-	$(Q)clang-format --dry-run -Werror $(c_sources) $(c_headers)
+	$(Q)bad=0; for f in $(c_sources) $(c_headers); do \
+	    clang-format $$f | cmp -s - $$f || { bad=1; \
+	    echo "$$f: not formatted (make format does it)"; }; \
+	done; exit $$bad
 
 lint-tidy: $(TIDY)
 
