@@ -64,8 +64,8 @@ clock_rfc3339_format(uint64_t real_ms, char *out_text, size_t cap)
 	if (gmtime_r(&t, &tm) == NULL)
 		return 0;
 	n = snprintf(out_text, cap, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-	    tm.tm_min, tm.tm_sec, (int)(real_ms % 1000));
+	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec, (int)(real_ms % 1000));
 	return n < 0 || (size_t)n >= cap ? 0 : (size_t)n;
 }
 
@@ -100,8 +100,8 @@ take_char(const char **p, char wanted)
 static int
 days_in_month(int year, int month)
 {
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
-		30, 31 };
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return month == 2 && leap ? 29 : days[month - 1];

@@ -58,11 +58,11 @@ escape_utf8_len(const char *bytes, size_t len)
 static bool
 is_deceptive(uint32_t cp)
 {
-	return (cp >= 0x80 && cp <= 0x9f) ||	/* C1 controls */
-	    cp == 0x200e || cp == 0x200f || cp == 0x061c ||
-	    cp == 0x2028 || cp == 0x2029 ||	/* line separators */
-	    (cp >= 0x202a && cp <= 0x202e) ||	/* bidi embeddings */
-	    (cp >= 0x2066 && cp <= 0x2069) ||	/* bidi isolates */
+	return (cp >= 0x80 && cp <= 0x9f) || /* C1 controls */
+	    cp == 0x200e || cp == 0x200f || cp == 0x061c || cp == 0x2028 ||
+	    cp == 0x2029 ||		      /* line separators */
+	    (cp >= 0x202a && cp <= 0x202e) || /* bidi embeddings */
+	    (cp >= 0x2066 && cp <= 0x2069) || /* bidi isolates */
 	    cp == 0xfeff;
 }
 

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum escape_form {
-	ESCAPE_JSON,	/* inside a JSON string; bad bytes become \ufffd */
-	ESCAPE_QUOTED,	/* inside "" in logfmt; bad bytes become \xNN */
+	ESCAPE_JSON,   /* inside a JSON string; bad bytes become \ufffd */
+	ESCAPE_QUOTED, /* inside "" in logfmt; bad bytes become \xNN */
 };
 
 /* The longest escape of one character. */

@@ -23,9 +23,9 @@
 #include "lib/clock.h"
 #include "lib/fd.h"
 
-#define KINDS 128	/* kinds watched for their rate; a power of two */
-#define SYSLOG_PATH "/dev/log"
-#define SYSLOG_FACILITY (3 << 3)	/* daemon */
+#define KINDS		  128 /* kinds watched for their rate; a power of two */
+#define SYSLOG_PATH	  "/dev/log"
+#define SYSLOG_FACILITY	  (3 << 3) /* daemon */
 #define SYSLOG_HEADER_MAX 96
 
 /* The rate of one kind, counted per second of the monotonic clock. */
@@ -41,7 +41,7 @@ static struct {
 	struct log_options options;
 	char path[512];
 	char label[32];
-	int fd;			/* owned unless STDERR_FILENO */
+	int fd; /* owned unless STDERR_FILENO */
 	bool is_socket;
 	bool with_priority;
 	uint64_t dropped;
@@ -67,7 +67,8 @@ struct log_options
 log_options_default(void)
 {
 	return (struct log_options){ .level = LOG_LEVEL_INFO,
-		.target = LOG_TARGET_STDERR, .format = LOG_FORMAT_LOGFMT,
+		.target = LOG_TARGET_STDERR,
+		.format = LOG_FORMAT_LOGFMT,
 		.per_kind = 20 };
 }
 
@@ -77,8 +78,7 @@ ignore_if_deadly(int signo)
 	struct sigaction action;
 
 	if (sigaction(signo, NULL, &action) == 0 &&
-	    (action.sa_flags & SA_SIGINFO) == 0 &&
-	    action.sa_handler == SIG_DFL)
+	    (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL)
 		signal(signo, SIG_IGN);
 }
 
@@ -99,8 +99,9 @@ static int
 open_file(const char *path, int *out_fd)
 {
 	/* O_NONBLOCK: a FIFO without a reader must not hold up the start. */
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-	    O_NOCTTY | O_NONBLOCK, 0640);
+	int fd = open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    0640);
 
 	if (fd == -1)
 		return -errno;
@@ -134,8 +135,8 @@ open_target(const struct log_options *options, int *out_fd)
 	case LOG_TARGET_SYSLOG:
 		return open_syslog(out_fd);
 	case LOG_TARGET_FILE:
-		return options->path == NULL ? -EINVAL
-		    : open_file(options->path, out_fd);
+		return options->path == NULL ? -EINVAL :
+					       open_file(options->path, out_fd);
 	case LOG_TARGET_STDERR:
 		break;
 	}
@@ -260,8 +261,8 @@ send_syslog(const char *bytes, size_t len)
 
 	if (write_now(bytes, len))
 		return true;
-	if (errno != ECONNREFUSED && errno != ENOTCONN &&
-	    errno != ECONNRESET && errno != EPIPE)
+	if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET &&
+	    errno != EPIPE)
 		return false;
 	if (open_syslog(&fd) != 0)
 		return false;
@@ -285,8 +286,7 @@ format_syslog_header(enum log_level level, uint64_t real_ms, char *out)
 	if (localtime_r(&t, &tm) != NULL)
 		strftime(when, sizeof(when), "%b %e %H:%M:%S", &tm);
 	n = snprintf(out, SYSLOG_HEADER_MAX, "<%d>%s holdfast[%ld]: ",
-	    SYSLOG_FACILITY | log_level_priority(level), when,
-	    (long)getpid());
+	    SYSLOG_FACILITY | log_level_priority(level), when, (long)getpid());
 	return (size_t)n;
 }
 
@@ -294,8 +294,8 @@ static void
 emit(const struct log_event *event)
 {
 	bool is_syslog = log_state.options.target == LOG_TARGET_SYSLOG;
-	struct log_origin origin = { log_state.label, getpid(),
-		clock_real_ms(), log_state.with_priority,
+	struct log_origin origin = { log_state.label, getpid(), clock_real_ms(),
+		log_state.with_priority,
 		!log_state.with_priority && !is_syslog };
 	char buf[SYSLOG_HEADER_MAX + LOG_LINE_SIZE];
 	size_t start = 0;
@@ -304,10 +304,10 @@ emit(const struct log_event *event)
 	bool written;
 
 	if (is_syslog)
-		start = format_syslog_header(event->level, origin.real_ms,
-		    buf);
-	len = start + log_line_format(log_state.options.format, &origin,
-	    event, buf + start);
+		start = format_syslog_header(event->level, origin.real_ms, buf);
+	len = start +
+	    log_line_format(log_state.options.format, &origin, event,
+		buf + start);
 	if (is_syslog)
 		written = send_syslog(buf, len - 1);
 	else
@@ -351,8 +351,7 @@ find_kind(const char *kind)
 
 /* Whether the limit lets this event through; *out_suppressed as to be told. */
 static bool
-is_within_rate(enum log_level level, const char *kind,
-    uint64_t *out_suppressed)
+is_within_rate(enum log_level level, const char *kind, uint64_t *out_suppressed)
 {
 	uint64_t second = clock_mono_ms() / 1000;
 	struct kind_rate *rate;
@@ -398,10 +397,10 @@ log_flush_suppressed(void)
 
 	for (i = 0; i < KINDS; i++) {
 		struct kind_rate *rate = &log_state.kinds[i];
-		struct log_field fields[2] = {
-			log_text("of", rate->kind), log_end() };
-		struct log_event event = { rate->level, "log_suppressed",
-			NULL, rate->suppressed, fields };
+		struct log_field fields[2] = { log_text("of", rate->kind),
+			log_end() };
+		struct log_event event = { rate->level, "log_suppressed", NULL,
+			rate->suppressed, fields };
 
 		if (rate->suppressed == 0 || rate->second == second)
 			continue;

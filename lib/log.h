@@ -36,10 +36,10 @@ struct log_options {
 	enum log_level level;
 	enum log_target target;
 	enum log_format format;
-	const char *path;	/* for LOG_TARGET_FILE; copied */
-	const char *label;	/* this process: "g0", "relay"; copied */
-	uint32_t per_kind;	/* lines per second of one kind; 0 = any */
-	bool force_priority;	/* "<6>" even without $JOURNAL_STREAM */
+	const char *path;    /* for LOG_TARGET_FILE; copied */
+	const char *label;   /* this process: "g0", "relay"; copied */
+	uint32_t per_kind;   /* lines per second of one kind; 0 = any */
+	bool force_priority; /* "<6>" even without $JOURNAL_STREAM */
 };
 
 /* Level info, stderr, logfmt, no label, 20 lines per second and kind. */
@@ -80,26 +80,26 @@ void log_flush_suppressed(void);
 void log_write(enum log_level level, const char *kind, const char *msg,
     const struct log_field *fields);
 
-#define LOG_AT(level, kind, msg, ...)					\
-	do {								\
-		if ((level) >= log_get_level())				\
-			log_write(level, kind, msg,			\
-			    (const struct log_field[]){ __VA_ARGS__ });	\
+#define LOG_AT(level, kind, msg, ...)                                          \
+	do {                                                                   \
+		if ((level) >= log_get_level())                                \
+			log_write(level, kind, msg,                            \
+			    (const struct log_field[]){ __VA_ARGS__ });        \
 	} while (0)
 
 /* log_<level>(kind, msg or NULL, fields...) */
-#define log_debug(...) LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__, log_end())
-#define log_info(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__, log_end())
+#define log_debug(...)	LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__, log_end())
+#define log_info(...)	LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__, log_end())
 #define log_notice(...) LOG_AT(LOG_LEVEL_NOTICE, __VA_ARGS__, log_end())
-#define log_warn(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__, log_end())
-#define log_error(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__, log_end())
+#define log_warn(...)	LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__, log_end())
+#define log_error(...)	LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__, log_end())
 
 /*
  * Logs at error and exits with 1: before ready, or for a broken invariant.
  * Takes what log_error() takes.
  */
 #define fatal(...) LOG_FATAL(__VA_ARGS__, log_end())
-#define LOG_FATAL(kind, msg, ...)					\
+#define LOG_FATAL(kind, msg, ...)                                              \
 	log_fatal(kind, msg, (const struct log_field[]){ __VA_ARGS__ })
 _Noreturn void log_fatal(const char *kind, const char *msg,
     const struct log_field *fields);
@@ -108,8 +108,7 @@ _Noreturn void log_fatal(const char *kind, const char *msg,
 static inline struct log_field
 log_bytes(const char *key, const char *bytes, size_t len)
 {
-	return (struct log_field){ key, LOG_TYPE_TEXT, len,
-		{ .text = bytes } };
+	return (struct log_field){ key, LOG_TYPE_TEXT, len, { .text = bytes } };
 }
 
 /* text may be NULL. */

@@ -26,8 +26,8 @@ struct line {
 	char *buf;
 	size_t len;
 	size_t cap;
-	bool full;	/* something did not fit */
-	bool empty;	/* no field yet */
+	bool full;  /* something did not fit */
+	bool empty; /* no field yet */
 };
 
 static const struct {
@@ -134,8 +134,7 @@ is_bare(const char *text, size_t len)
 	for (i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' ||
-		    c == '=')
+		if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=')
 			return false;
 	}
 	return len > 0;
@@ -152,8 +151,9 @@ put_escaped(struct line *line, const char *text, size_t len)
 		put(line, text, len);
 		return;
 	}
-	n = escape_text(line->format == LOG_FORMAT_JSON ? ESCAPE_JSON
-	    : ESCAPE_QUOTED, text, len, buf, sizeof(buf), &used);
+	n = escape_text(line->format == LOG_FORMAT_JSON ? ESCAPE_JSON :
+							  ESCAPE_QUOTED,
+	    text, len, buf, sizeof(buf), &used);
 	put_text(line, "\"");
 	put(line, buf, n);
 	put_text(line, used < len ? "...\"" : "\"");
@@ -166,8 +166,8 @@ put_double(struct line *line, double value)
 
 	if (!isfinite(value)) {
 		/* JSON has no number for it. */
-		put_text(line, line->format == LOG_FORMAT_JSON ? "null"
-		    : "nan");
+		put_text(line,
+		    line->format == LOG_FORMAT_JSON ? "null" : "nan");
 		return;
 	}
 	if (format_double(value, text, sizeof(text)) == 0)
@@ -240,8 +240,8 @@ put_prefix(struct line *line, const struct log_origin *origin,
 	struct log_field pid = { "pid", LOG_TYPE_INT, 0, { 0 } };
 	char time[CLOCK_RFC3339_SIZE];
 
-	if (origin->with_time && clock_rfc3339_format(origin->real_ms, time,
-	    sizeof(time)) > 0)
+	if (origin->with_time &&
+	    clock_rfc3339_format(origin->real_ms, time, sizeof(time)) > 0)
 		put_named(line, "ts", time);
 	put_named(line, "level", log_level_name(level));
 	if (origin->label[0] != '\0')
@@ -276,14 +276,14 @@ log_line_format(enum log_format format, const struct log_origin *origin,
 
 		put_field(&line, &count);
 	}
-	for (field = event->fields; field != NULL &&
-	    field->type != LOG_TYPE_END; field++)
+	for (field = event->fields;
+	     field != NULL && field->type != LOG_TYPE_END; field++)
 		put_field(&line, field);
 	line.cap = LOG_LINE_SIZE;
 	if (line.full) {
 		line.full = false;
-		put_text(&line, format == LOG_FORMAT_JSON ? json_cut
-		    : logfmt_cut);
+		put_text(&line,
+		    format == LOG_FORMAT_JSON ? json_cut : logfmt_cut);
 	}
 	put_text(&line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
 	return line.len;

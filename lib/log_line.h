@@ -41,11 +41,11 @@ enum log_type {
 
 /* One key and its value; made by the log_<type>() functions of log.h. */
 struct log_field {
-	const char *key;	/* borrowed, trusted */
+	const char *key; /* borrowed, trusted */
 	enum log_type type;
 	size_t len;
 	union {
-		const char *text;	/* borrowed, untrusted */
+		const char *text; /* borrowed, untrusted */
 		int64_t i;
 		uint64_t u;
 		double d;
@@ -54,11 +54,11 @@ struct log_field {
 
 /* Who speaks, and when. */
 struct log_origin {
-	const char *label;	/* "g0", "relay", "supervisor"; "" = none */
+	const char *label; /* "g0", "relay", "supervisor"; "" = none */
 	int64_t pid;
 	uint64_t real_ms;
-	bool with_priority;	/* "<6>" first, sd-daemon(3) */
-	bool with_time;		/* false where the receiver stamps it */
+	bool with_priority; /* "<6>" first, sd-daemon(3) */
+	bool with_time;	    /* false where the receiver stamps it */
 };
 
 struct log_event {
@@ -66,7 +66,7 @@ struct log_event {
 	const char *kind;		/* a stable snake_case word */
 	const char *msg;		/* a sentence for people, or NULL */
 	uint64_t suppressed;		/* left out of this kind before */
-	const struct log_field *fields;	/* up to LOG_TYPE_END; or NULL */
+	const struct log_field *fields; /* up to LOG_TYPE_END; or NULL */
 };
 
 const char *log_level_name(enum log_level level);
@@ -78,8 +78,7 @@ int log_format_parse(const char *name, enum log_format *out);
 int log_level_priority(enum log_level level);
 
 /* Fills out_line, which ends in '\n' and has no NUL; returns its length. */
-size_t log_line_format(enum log_format format,
-    const struct log_origin *origin, const struct log_event *event,
-    char out_line[LOG_LINE_SIZE]);
+size_t log_line_format(enum log_format format, const struct log_origin *origin,
+    const struct log_event *event, char out_line[LOG_LINE_SIZE]);
 
 #endif

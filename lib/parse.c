@@ -218,7 +218,9 @@ format_with_unit(uint64_t value, const struct unit *units, char *out_text,
 	while (value % units->factor != 0)
 		units++;
 	return finish(snprintf(out_text, cap, "%llu%s",
-	    (unsigned long long)(value / units->factor), units->name), cap);
+			  (unsigned long long)(value / units->factor),
+			  units->name),
+	    cap);
 }
 
 size_t

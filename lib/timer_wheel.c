@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#define HEAD_BIT 0x80000000u
+#define HEAD_BIT  0x80000000u
 #define SLOT_MASK (TIMER_WHEEL_SLOTS - 1)
-#define RUNNING TIMER_WHEEL_SLOTS
+#define RUNNING	  TIMER_WHEEL_SLOTS
 
 static struct timer_node *
 node_at(const struct timer_wheel *wheel, uint32_t index)

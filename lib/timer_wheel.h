@@ -19,25 +19,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIMER_NONE 0xffffffffu
-#define TIMER_MAX_INDEX 0x7fffffffu	/* indexes are below this */
-#define TIMER_WHEEL_SLOTS 1024u		/* a power of two */
+#define TIMER_NONE	    0xffffffffu
+#define TIMER_MAX_INDEX	    0x7fffffffu /* indexes are below this */
+#define TIMER_WHEEL_SLOTS   1024u	/* a power of two */
 #define TIMER_WHEEL_TICK_MS 64u		/* what there is no reason to change */
 
 /* Not armed: next == prev == TIMER_NONE. All fields belong to the wheel. */
 struct timer_node {
 	uint32_t next;
-	uint32_t prev;		/* an index, or the high bit and a slot */
+	uint32_t prev; /* an index, or the high bit and a slot */
 	uint32_t due;
 };
 
 struct timer_wheel {
-	unsigned char *base;	/* borrowed: node 0's record */
+	unsigned char *base; /* borrowed: node 0's record */
 	size_t stride;
 	uint32_t tick_ms;
-	uint32_t next_ms;	/* time of the next tick to be looked at */
+	uint32_t next_ms; /* time of the next tick to be looked at */
 	uint32_t next_slot;
-	uint32_t armed;		/* how many nodes are armed */
+	uint32_t armed; /* how many nodes are armed */
 	/* One head more: the list that an advance is working through. */
 	uint32_t heads[TIMER_WHEEL_SLOTS + 1];
 	uint64_t filled[TIMER_WHEEL_SLOTS / 64];

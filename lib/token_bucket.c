@@ -15,8 +15,8 @@ token_rate_make(uint64_t per_second, uint64_t burst)
 {
 	struct token_rate rate;
 
-	rate.per_second = per_second < NS_PER_SECOND ? per_second
-	    : NS_PER_SECOND;
+	rate.per_second = per_second < NS_PER_SECOND ? per_second :
+						       NS_PER_SECOND;
 	rate.burst = burst == 0 ? 1 : burst;
 	return rate;
 }
@@ -43,8 +43,8 @@ lag_after(uint64_t tat, const struct token_rate *rate, uint64_t now_ns,
 }
 
 bool
-token_bucket_take(uint64_t *tat, const struct token_rate *rate,
-    uint64_t now_ns, uint32_t n)
+token_bucket_take(uint64_t *tat, const struct token_rate *rate, uint64_t now_ns,
+    uint32_t n)
 {
 	uint64_t lag;
 

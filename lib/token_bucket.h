@@ -22,7 +22,7 @@
 /* per_second == 0: no limit, everything is granted and nothing is stored. */
 struct token_rate {
 	uint64_t per_second;
-	uint64_t burst;		/* tokens in a full bucket, >= 1 */
+	uint64_t burst; /* tokens in a full bucket, >= 1 */
 };
 
 /* burst 0 means 1. per_second up to 10^9. */

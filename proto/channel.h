@@ -50,7 +50,7 @@ void channel_clear(struct channel *); /* closes */
  * forbids it. */
 int channel_send(struct channel *, enum message_kind,
     const ProtobufCMessage *body, const int *fds, int nfds);
-/* Sends what is queued: 0 all gone, 1 still some (watch for writing), -errno. */
+/* Sends what is queued: 0 all gone, 1 some left (watch for writing), -errno. */
 int channel_flush(struct channel *);
 int channel_wants_write(const struct channel *);
 

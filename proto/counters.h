@@ -31,7 +31,7 @@ enum counter {
 	COUNTER_HANDSHAKE_POISONED,	    /* 503: poison table */
 	COUNTER_HANDSHAKE_TIMEOUT,	    /* deadline before 101 */
 	COUNTER_HANDSHAKE_ABANDONED,	    /* peer left before 101 */
-	COUNTER_HANDSHAKE_HEALTHZ,	    /* GET /healthz on the client port */
+	COUNTER_HANDSHAKE_HEALTHZ, /* GET /healthz on the client port */
 	/* traffic */
 	COUNTER_MESSAGES_IN,
 	COUNTER_MESSAGES_OUT,

@@ -14,8 +14,8 @@
 
 #include "proto/slot.h"
 
-#define NODE_MAGIC 0x314544304e464c48ULL
-#define NODE_LAYOUT 1u
+#define NODE_MAGIC	    0x314544304e464c48ULL
+#define NODE_LAYOUT	    1u
 #define NODE_POISON_ENTRIES 256u
 
 struct node_slot {
@@ -27,7 +27,7 @@ struct node_slot {
 };
 
 struct node_poison {
-	_Atomic uint64_t key;	      /* keyed hash of client id or address; 0: free */
+	_Atomic uint64_t key; /* keyed hash of client id or address; 0: free */
 	_Atomic uint32_t faults;
 	_Atomic uint32_t refuse_until; /* CLOCK_MONOTONIC seconds */
 };
@@ -41,8 +41,8 @@ struct node_ip {
 struct node_shared {
 	uint64_t magic;
 	uint32_t layout;
-	uint32_t slots;		/* node_slot entries in use */
-	uint32_t ip_entries;	/* per slot, power of two */
+	uint32_t slots;	     /* node_slot entries in use */
+	uint32_t ip_entries; /* per slot, power of two */
 	uint32_t unused;
 	uint8_t hash_key[32];
 	/* supervisor writes */

@@ -26,10 +26,10 @@ struct ring_entry {
 	uint64_t seq;
 	uint16_t kind;
 	uint32_t len;
-	const uint8_t *data; /* inside the ring, contiguous; valid until consumed */
+	const uint8_t *data; /* in the ring, contiguous; until consumed */
 };
 
-/* Size of the memfd of a ring with `size` data bytes (power of two, >= 64 KiB). */
+/* Size of the memfd of a ring of `size` data bytes (2^n, >= 64 KiB). */
 uint64_t ring_bytes(uint32_t size);
 int ring_format(int fd, uint32_t size);
 /* Maps it; data is mapped twice in a row so that entries are contiguous. */

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define RING_UP_BYTES (1024u * 1024)
+#define RING_UP_BYTES	(1024u * 1024)
 #define RING_DOWN_BYTES (4u * 1024 * 1024)
 
 enum ring_kind {

@@ -14,14 +14,14 @@
 #include "lib/cidr.h"
 #include "lib/conf_table.h"
 
-#define SETTINGS_MAX_LISTEN 16
+#define SETTINGS_MAX_LISTEN  16
 #define SETTINGS_MAX_PROXIES 32
 #define SETTINGS_MAX_ORIGINS 32
 
 /* Which programs receive a key: bits in conf_key flags. */
 #define SETTINGS_SUPERVISOR 1u
-#define SETTINGS_GATEWAY 2u
-#define SETTINGS_RELAY 4u
+#define SETTINGS_GATEWAY    2u
+#define SETTINGS_RELAY	    4u
 
 enum upstream_mode { UPSTREAM_NONE, UPSTREAM_ECHO };
 enum auth_mode { AUTH_NONE, AUTH_PROXY };
@@ -59,14 +59,15 @@ struct settings {
 		uint32_t compression_level;
 		uint64_t max_queue; /* bytes waiting for one client */
 		int slow_consumer;  /* enum slow_consumer */
-		uint64_t max_messages_per_second; /* per connection; 0: no limit */
+		uint64_t
+		    max_messages_per_second; /* per connection; 0: no limit */
 		uint64_t max_bytes_per_second;
 		uint64_t max_age_ms; /* 0: no limit */
 		uint64_t max_age_dither_ms;
 		char origins[1024]; /* space-separated exact origins; "": any */
 	} websocket;
 	struct {
-		int mode;		   /* enum auth_mode */
+		int mode;		    /* enum auth_mode */
 		char trusted_proxies[1024]; /* space-separated CIDRs */
 	} auth;
 	struct {
@@ -86,9 +87,9 @@ struct settings {
 	} admin;
 	struct {
 		uint32_t handshakes_per_second; /* of the node; 0: no limit */
-		uint32_t burst;			/* 0: a tenth of a second's worth */
+		uint32_t burst; /* 0: a tenth of a second's worth */
 		uint64_t queue_ms;
-		uint32_t max_per_ip; /* connections; 0: no limit */
+		uint32_t max_per_ip;	 /* connections; 0: no limit */
 		uint64_t retry_after_ms; /* least Retry-After of a 503 */
 	} admission;
 	struct {

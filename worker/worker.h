@@ -21,9 +21,9 @@
 #include "proto/slot.h"
 
 /* Exit codes of a tenant, read by its keeper. */
-#define WORKER_EXIT_RECYCLE 0 /* start the next tenant at once */
-#define WORKER_EXIT_LEAVE 10  /* the slot is finished: the keeper exits too */
-#define WORKER_EXIT_ERROR 11  /* could not start or adopt: counts as a crash */
+#define WORKER_EXIT_RECYCLE 0  /* start the next tenant at once */
+#define WORKER_EXIT_LEAVE   10 /* the slot is finished: the keeper exits too */
+#define WORKER_EXIT_ERROR   11 /* could not start or adopt: counts as a crash */
 
 struct worker;
 
@@ -38,8 +38,8 @@ struct worker_ops {
 	/* An fd that nobody knows: take it (true) or have it closed (false).
 	 * Never called for keeper's pidfds. */
 	bool (*claims_fd)(struct worker *, int fd);
-	/* First: map what is needed, set worker->context; must not open fds that
-	 * outlive the call (memory maps are fine).  0 or -errno. */
+	/* First: map what is needed, set worker->context; must not open fds
+	 * that outlive the call (memory maps are fine).  0 or -errno. */
 	int (*attach)(struct worker *);
 	/* After the sweep of fds: adopt, register events.  worker->base exists.
 	 * Fills *out (Serving) with counts.  0 or -errno. */

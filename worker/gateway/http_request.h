@@ -2,7 +2,8 @@
 /*
  * The strict parser of the one HTTP/1.1 request head that opens every client
  * connection (RFC 9112, RFC 9110).  Pure and stateless: the caller hands over
- * what it has from the first byte on, and does so again when more has come.  Used by the gateway's handshake.
+ * what it has from the first byte on, and does so again when more has come.
+ * Used by the gateway's handshake.
  */
 #ifndef HOLDFAST_GATEWAY_HTTP_REQUEST_H
 #define HOLDFAST_GATEWAY_HTTP_REQUEST_H
