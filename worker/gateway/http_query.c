@@ -57,8 +57,11 @@ http_query_get(struct http_slice query, const char *name, char *buf, size_t cap,
 {
 	struct http_slice value = { NULL, 0 };
 	size_t name_len = strlen(name), n;
-	const char *p = query.ptr, *end = p + query.len, *amp;
+	const char *p = query.ptr, *end, *amp;
 
+	if (p == NULL)
+		return (-ENOENT);
+	end = p + query.len;
 	while (p < end) {
 		amp = memchr(p, '&', (size_t)(end - p));
 		if (amp == NULL)

@@ -42,7 +42,7 @@ struct ws_deflate {
 	size_t tail_done; /* bytes of the tail that are consumed */
 	bool any_input;
 	bool ended; /* just behind a final block */
-	bool failed;
+	bool over;  /* done, failed or not begun */
 };
 
 int
@@ -56,7 +56,7 @@ ws_deflate_new(int level, struct ws_deflate **out_ctx)
 	if (ctx == NULL)
 		return (-ENOMEM);
 	ctx->level = level;
-	ctx->failed = true; /* until ws_inflate_begin() */
+	ctx->over = true;
 	if (inflateInit2(&ctx->inflate, -BITS_MAX) != Z_OK) {
 		free(ctx);
 		return (-ENOMEM);
@@ -87,19 +87,19 @@ ws_inflate_begin(struct ws_deflate *ctx, uint64_t max_size)
 	ctx->tail_done = 0;
 	ctx->any_input = false;
 	ctx->ended = false;
-	ctx->failed = inflateReset(&ctx->inflate) != Z_OK;
+	ctx->over = inflateReset(&ctx->inflate) != Z_OK;
 }
 
 /* Where the next input of this call comes from; the tail follows the last. */
 static void
-choose_input(struct ws_deflate *ctx, const uint8_t *p, size_t n)
+choose_input(struct ws_deflate *ctx, const uint8_t *p, size_t at, size_t n)
 {
 	z_stream *z = &ctx->inflate;
 
-	if (n > 0) {
+	if (at < n) {
 		/* next_in is not const without ZLIB_CONST; zlib only reads. */
-		z->next_in = (Bytef *)(uintptr_t)p;
-		z->avail_in = n < UINT_MAX ? (uInt)n : UINT_MAX;
+		z->next_in = (Bytef *)(uintptr_t)(p + at);
+		z->avail_in = n - at < UINT_MAX ? (uInt)(n - at) : UINT_MAX;
 		ctx->any_input = true;
 	} else {
 		z->next_in = (Bytef *)(uintptr_t)(tail + ctx->tail_done);
@@ -112,20 +112,19 @@ choose_input(struct ws_deflate *ctx, const uint8_t *p, size_t n)
  * it shows whether more would come.
  */
 static int
-run_inflate(struct ws_deflate *ctx, uint8_t *out, size_t room,
+run_inflate(struct ws_deflate *ctx, uint8_t *out, size_t at, size_t cap,
     size_t *out_produced)
 {
 	z_stream *z = &ctx->inflate;
 	uint8_t probe;
 	bool full = ctx->left == 0;
+	size_t room = cap - at < ctx->left ? cap - at : (size_t)ctx->left;
 	uInt before;
 	int result;
 
-	if (room > ctx->left)
-		room = (size_t)ctx->left;
 	before = full ? 1 : room < UINT_MAX ? (uInt)room : UINT_MAX;
 	z->avail_out = before;
-	z->next_out = full || room == 0 ? &probe : out;
+	z->next_out = full || room == 0 ? &probe : out + at;
 	/*
 	 * Blocks may follow a final block (RFC 7692 section 7.2.1), and the
 	 * window spans them.
@@ -165,44 +164,40 @@ ws_inflate_step(struct ws_deflate *ctx, const uint8_t *p, size_t n, bool last,
 {
 	uInt given;
 	size_t taken, made;
-	int error = ctx->failed ? -EPROTO : 0;
+	int error = ctx->over ? -EPROTO : 0;
 
 	*out_consumed = *out_produced = 0;
 	while (error == 0) {
-		if (*out_consumed == n) {
-			if (!last)
-				return (WS_INFLATE_NEED_IN);
-			/*
-			 * Senders that end with a final block, or send nothing
-			 * for an empty message, are understood without tail.
-			 */
-			if (ctx->tail_done == 0 &&
-			    (ctx->ended || !ctx->any_input))
-				return (WS_INFLATE_DONE);
-		}
-		choose_input(ctx, p + *out_consumed, n - *out_consumed);
+		if (*out_consumed == n && !last)
+			return (WS_INFLATE_NEED_IN);
+		/*
+		 * Senders that end with a final block, or send nothing for an
+		 * empty message, are understood without the tail.
+		 */
+		if (*out_consumed == n && ctx->tail_done == 0 &&
+		    (ctx->ended || !ctx->any_input))
+			break;
+		choose_input(ctx, p, *out_consumed, n);
 		given = ctx->inflate.avail_in;
 		made = 0;
-		error = run_inflate(ctx, out + *out_produced,
-		    cap - *out_produced, &made);
+		error = run_inflate(ctx, out, *out_produced, cap, &made);
 		if (error != 0)
 			break;
 		*out_produced += made;
 		taken = given - ctx->inflate.avail_in;
-		if (*out_consumed < n) {
+		if (*out_consumed < n)
 			*out_consumed += taken;
-		} else {
+		else
 			ctx->tail_done += taken;
-			if (ctx->tail_done == TAIL_LEN && at_block_end(ctx))
-				return (WS_INFLATE_DONE);
-		}
+		if (ctx->tail_done == TAIL_LEN && at_block_end(ctx))
+			break;
 		if (ctx->inflate.avail_out == 0 && *out_produced == cap &&
 		    ctx->left > 0)
 			return (WS_INFLATE_NEED_OUT);
 		if (taken == 0 && made == 0)
 			error = -EPROTO;
 	}
-	ctx->failed = true;
+	ctx->over = true;
 	return (error);
 }
 

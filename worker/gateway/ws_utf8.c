@@ -70,9 +70,12 @@ skip_ascii(const uint8_t *p, const uint8_t *end)
 int
 ws_utf8_feed(uint32_t *state, const uint8_t *p, size_t n)
 {
-	const uint8_t *end = p + n;
 	uint32_t now = *state;
+	const uint8_t *end;
 
+	if (n == 0)
+		return (now == STATE_REFUSED ? -EILSEQ : 0);
+	end = p + n;
 	while (p < end) {
 		if (NEED(now) == 0) {
 			if (*p < 0x80)
