@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The keyed hash (see hash.h). The only module that includes xxhash.h.
+ */
+#include "lib/hash.h"
+
+#include <endian.h>
+#include <string.h>
+#include <xxhash.h>
+
+void
+hash_key_init(struct hash_key *key, const unsigned char seed[HASH_SEED_BYTES])
+{
+	uint64_t word;
+	size_t i;
+
+	/*
+	 * Not XXH3_generateSecret(), which may change between versions of the
+	 * library: two builds must agree on the keys of a table they share.
+	 */
+	for (i = 0; i < HASH_SECRET_BYTES / sizeof(word); i++) {
+		word = htole64(
+		    XXH3_64bits_withSeed(seed, HASH_SEED_BYTES, i + 1));
+		memcpy(key->secret + i * sizeof(word), &word, sizeof(word));
+	}
+	key->whitening = XXH3_64bits_withSeed(seed, HASH_SEED_BYTES, 0);
+}
+
+uint64_t
+hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
+{
+	/*
+	 * Short inputs meet only a few bytes of the secret, so some of the key
+	 * goes over the result as well: it hides the differences that would
+	 * tell an observer of table order about the secret.
+	 */
+	return XXH3_64bits_withSecret(bytes, len, key->secret,
+		   sizeof(key->secret)) ^
+	    key->whitening;
+}
