@@ -43,6 +43,7 @@ struct client {
 	uint32_t max_handshakes;
 	uint32_t settled;
 	uint32_t probe_at; /* next connection to probe */
+	int is_last_round; /* of probes */
 	uint64_t opens;
 	uint64_t in_flight; /* messages */
 	uint64_t now_ns;

@@ -98,6 +98,24 @@ on_timer(uint32_t i, void *arg)
 }
 
 static void
+drain_begin(struct client *client)
+{
+	uint32_t i;
+	struct conn *conn;
+
+	client->phase = PHASE_DRAIN;
+	client->end_ns = client->now_ns + client->opts->drain_ns;
+	client->stats->end_ns = client->now_ns;
+	client->stats->opened_at_end = client->stats->opened;
+	client->stats->received_at_end = client->stats->received;
+	/* A message whose first bytes are out is still sent to its end. */
+	for (i = 0; i < client->n_conns; i++) {
+		conn = &client->conns[i];
+		conn->credit = conn->sent_off > 0 ? 1 : 0;
+	}
+}
+
+static void
 probes_send(struct client *client)
 {
 	struct conn *conn;
@@ -117,12 +135,25 @@ probes_send(struct client *client)
 		client->now_ns = clock_mono_ns();
 		conn_grant(client, conn, 1);
 	}
-	if (client->probe_at == client->n_conns) {
-		client->probe_at = 0;
-		client->probe_due_ns += client->opts->probe_ns;
-		if (client->opts->probe_ns == 0)
-			client->probe_due_ns = UINT64_MAX;
-	}
+	if (client->probe_at < client->n_conns)
+		return;
+	client->probe_at = 0;
+	client->probe_due_ns = UINT64_MAX;
+	if (client->is_last_round)
+		drain_begin(client);
+	else if (client->opts->probe_ns != 0)
+		client->probe_due_ns = client->now_ns + client->opts->probe_ns;
+}
+
+/* What is held must still be alive at the end: everyone is asked once more. */
+static void
+last_round_begin(struct client *client)
+{
+	if (client->is_last_round)
+		return;
+	client->is_last_round = 1;
+	client->probe_at = 0;
+	client->probe_due_ns = client->now_ns;
 }
 
 static void
@@ -148,24 +179,6 @@ run_begin(struct client *client, uint64_t go_ns)
 }
 
 static void
-drain_begin(struct client *client)
-{
-	uint32_t i;
-	struct conn *conn;
-
-	client->phase = PHASE_DRAIN;
-	client->end_ns = client->now_ns + client->opts->drain_ns;
-	client->stats->end_ns = client->now_ns;
-	client->stats->opened_at_end = client->stats->opened;
-	client->stats->received_at_end = client->stats->received;
-	/* A message whose first bytes are out is still sent to its end. */
-	for (i = 0; i < client->n_conns; i++) {
-		conn = &client->conns[i];
-		conn->credit = conn->sent_off > 0 ? 1 : 0;
-	}
-}
-
-static void
 silences_close(struct client *client)
 {
 	struct conn *conn;
@@ -187,8 +200,12 @@ phase_step(struct client *client)
 	int is_over = client->end_ns != 0 && client->now_ns >= client->end_ns;
 
 	if (is_stopping && client->phase < PHASE_DRAIN) {
-		drain_begin(client);
-		return;
+		if (client->opts->mode != MODE_HOLD ||
+		    client->phase != PHASE_RUN) {
+			drain_begin(client);
+			return;
+		}
+		is_over = 1;
 	}
 	switch (client->phase) {
 	case PHASE_OPEN:
@@ -205,10 +222,13 @@ phase_step(struct client *client)
 			run_begin(client, go_ns);
 		return;
 	case PHASE_RUN:
-		if (is_over)
-			drain_begin(client);
-		else if (client->opts->mode == MODE_HOLD)
+		if (client->opts->mode == MODE_HOLD) {
+			if (is_over)
+				last_round_begin(client);
 			probes_send(client);
+		} else if (is_over) {
+			drain_begin(client);
+		}
 		return;
 	case PHASE_DRAIN:
 		if (is_over || client->in_flight == 0)

@@ -7,6 +7,7 @@
  *
  *	storm	 open, wait for 101, close; as many in flight as -n says
  *	hold	 open -c connections, probe each every --probe-ms for -t seconds
+ *		 and once more at the end
  *	echo	 -d messages of -s bytes in flight on each connection
  *	sequence echo from the first opening to SIGTERM or -t seconds, with the
  *		 result of every connection (-t 0: until SIGTERM)
