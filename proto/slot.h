@@ -16,13 +16,13 @@
 #include "proto/counters.h"
 #include "proto/record.h"
 
-#define SLOT_MAGIC 0x31544c5344464c48ULL /* "HLFDSLT1" */
-#define SLOT_LAYOUT 1u
-#define SLOT_MAX_WORKERS 64u
-#define SLOT_MAX_FDS 512u
+#define SLOT_MAGIC	  0x31544c5344464c48ULL /* "HLFDSLT1" */
+#define SLOT_LAYOUT	  1u
+#define SLOT_MAX_WORKERS  64u
+#define SLOT_MAX_FDS	  512u
 #define SLOT_HEADER_BYTES (64u * 1024)
-#define SLOT_SCRATCH_IN (64u * 1024)
-#define SLOT_SCRATCH_OUT (128u * 1024)
+#define SLOT_SCRATCH_IN	  (64u * 1024)
+#define SLOT_SCRATCH_OUT  (128u * 1024)
 
 enum slot_kind {
 	SLOT_KIND_GATEWAY = 1,
@@ -35,18 +35,18 @@ enum slot_fd_kind {
 	SLOT_FD_NONE,
 	SLOT_FD_KEEPER_CHANNEL, /* keeper <-> supervisor */
 	SLOT_FD_TENANT_CHANNEL, /* tenant <-> supervisor */
-	SLOT_FD_TABLE,		/* gateway: own; relay: index = slot, 0xffff = own */
+	SLOT_FD_TABLE, /* gateway: own; relay: index = slot, 0xffff = own */
 	SLOT_FD_ARENA,
-	SLOT_FD_NODE,		/* node-wide memfd, proto/node.h */
-	SLOT_FD_LISTENER,	/* index = position in the config */
-	SLOT_FD_EPOLL,		/* the gateway's set of client sockets */
-	SLOT_FD_RING_UP,	/* gateway -> relay; index = gateway slot */
+	SLOT_FD_NODE,	  /* node-wide memfd, proto/node.h */
+	SLOT_FD_LISTENER, /* index = position in the config */
+	SLOT_FD_EPOLL,	  /* the gateway's set of client sockets */
+	SLOT_FD_RING_UP,  /* gateway -> relay; index = gateway slot */
 	SLOT_FD_RING_UP_EVENT,
-	SLOT_FD_RING_DOWN,	/* relay -> gateway; index = gateway slot */
+	SLOT_FD_RING_DOWN, /* relay -> gateway; index = gateway slot */
 	SLOT_FD_RING_DOWN_EVENT,
-	SLOT_FD_API_LISTENER,	/* relay: HTTP API */
-	SLOT_FD_SETTINGS,	/* sealed memfd: packed Settings message */
-	SLOT_FD_LOG,		/* replaces fd 2, never stored */
+	SLOT_FD_API_LISTENER, /* relay: HTTP API */
+	SLOT_FD_SETTINGS,     /* sealed memfd: packed Settings message */
+	SLOT_FD_LOG,	      /* replaces fd 2, never stored */
 	SLOT_FD_KIND_MAX
 };
 #define SLOT_FD_OWN 0xffffu
@@ -103,12 +103,12 @@ struct journal {
 	struct record_body body;
 	struct record_busy busy;
 	uint32_t rec;
-	uint32_t busy_ref;	/* where `busy` goes; 0: nowhere */
-	uint64_t ring_applied;	/* new applied_seq, 0: unchanged */
+	uint32_t busy_ref;     /* where `busy` goes; 0: nowhere */
+	uint64_t ring_applied; /* new applied_seq, 0: unchanged */
 	uint32_t broadcast_next;
-	uint32_t kick;		/* record that lost its client id, or RECORD_NONE */
+	uint32_t kick; /* record that lost its client id, or RECORD_NONE */
 	uint32_t kick_gen;
-	uint32_t flags;		/* JOURNAL_* */
+	uint32_t flags; /* JOURNAL_* */
 };
 #define JOURNAL_INDEX_PUT 1u /* the record has just become known by its id */
 
@@ -125,17 +125,18 @@ struct slot_header {
 
 	/* Liveness.  heartbeat: bumped each loop turn by the tenant. */
 	_Atomic uint64_t heartbeat;
-	_Atomic uint32_t tenant_state;	  /* enum tenant_state */
+	_Atomic uint32_t tenant_state; /* enum tenant_state */
 	_Atomic uint32_t tenant_pid;
 	_Atomic uint32_t keeper_pid;
-	_Atomic uint32_t killed_for_stall; /* supervisor writes 1 before SIGABRT */
-	_Atomic uint64_t owner;		   /* generation that may touch the fds */
-	uint32_t generation;		   /* tenants started so far; keeper */
-	int32_t last_exit;		   /* exit code, or minus the signal; keeper */
-	uint32_t crashes_in_row;	   /* keeper: for the back-off */
-	uint32_t unattributed;		   /* deaths no connection explains */
-	uint64_t died_ns;		   /* CLOCK_MONOTONIC, keeper, at the death */
-	uint64_t served_ns;		   /* tenant, when it served again */
+	_Atomic uint32_t
+	    killed_for_stall;	 /* supervisor writes 1 before SIGABRT */
+	_Atomic uint64_t owner;	 /* generation that may touch the fds */
+	uint32_t generation;	 /* tenants started so far; keeper */
+	int32_t last_exit;	 /* exit code, or minus the signal; keeper */
+	uint32_t crashes_in_row; /* keeper: for the back-off */
+	uint32_t unattributed;	 /* deaths no connection explains */
+	uint64_t died_ns;	 /* CLOCK_MONOTONIC, keeper, at the death */
+	uint64_t served_ns;	 /* tenant, when it served again */
 
 	/* Where the last tenant died, to tell a repeat. */
 	uint32_t death_rec;
@@ -143,13 +144,15 @@ struct slot_header {
 	uint32_t death_kind;
 	uint32_t death_count;
 
-	/* Index geometry: half << 31 | log2(entries), one store switches. */
+	/* Index geometry, switched by one store: half << 31 | count of switches
+	 * (so that no value comes back soon) << 8 | log2(entries). */
 	_Atomic uint32_t index_word;
 	_Atomic uint32_t high_water; /* records [0, high_water) may be in use */
 	_Atomic uint32_t live;	     /* records in use */
 	_Atomic uint32_t arena_used_kib;
 	_Atomic uint32_t arena_limit_kib;
-	_Atomic uint32_t resync_wanted; /* ring up overflowed: table is the truth */
+	_Atomic uint32_t
+	    resync_wanted; /* ring up overflowed: table is the truth */
 
 	/* A broadcast under way: position in the ring and next record. */
 	uint64_t broadcast_seq;
@@ -157,7 +160,8 @@ struct slot_header {
 	_Atomic uint32_t kick_rec; /* to be closed with 4001, or RECORD_NONE */
 	uint32_t kick_gen;
 	uint32_t epoch; /* bumped when a slot is started empty */
-	_Atomic uint64_t ring_applied; /* last ring-down entry whose effect is in the records */
+	_Atomic uint64_t
+	    ring_applied; /* last ring-down entry whose effect is in the records */
 
 	struct step step __attribute__((aligned(64)));
 	struct journal journal __attribute__((aligned(64)));
@@ -170,11 +174,11 @@ _Static_assert(sizeof(struct slot_header) <= SLOT_HEADER_BYTES,
 
 /* In every build a release store, which the compiler may not move past other
  * stores: a crash between two commits must find them in program order. */
-#define commit_store(p, v)                                                   \
-	do {                                                                 \
-		crash_point(__FILE__, __LINE__);                             \
-		atomic_store_explicit((p), (v), memory_order_release);       \
-		crash_point(__FILE__, __LINE__);                             \
+#define commit_store(p, v)                                                     \
+	do {                                                                   \
+		crash_point(__FILE__, __LINE__);                               \
+		atomic_store_explicit((p), (v), memory_order_release);         \
+		crash_point(__FILE__, __LINE__);                               \
 	} while (0)
 
 #ifdef HOLDFAST_CRASHPOINTS

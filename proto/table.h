@@ -32,8 +32,9 @@ struct table {
 	struct record *records;
 	uint8_t (*id_rest)[RECORD_ID_REST];
 	/* writer's private state, rebuilt by table_adopt() */
-	uint32_t *free_list; /* owned; stack of free records below high_water */
+	uint32_t *free_list; /* owned; heap of free records, lowest first */
 	uint32_t free_count;
+	uint32_t free_room;  /* entries that free_list can hold */
 	uint32_t index_used; /* live entries and tombstones */
 	uint32_t reserved;   /* records whose pages are allocated */
 };
@@ -45,10 +46,14 @@ struct record_view {
 	char id[RECORD_ID_MAX + 1];
 };
 
+#define TABLE_MAX_CAPACITY (1u << 24)
+
 /* Size in bytes of the memfd of a table with `capacity` records. */
 uint64_t table_bytes(uint32_t capacity);
 
-/* Formats a fresh memfd as an empty table.  -errno. */
+/* Formats a fresh memfd as an empty table: of a gateway, or with capacity 0 of
+ * a relay (the supervisor may store another kind).  -EINVAL: too small a file
+ * or too many records; -errno. */
 int table_format(int fd, uint32_t slot, uint32_t capacity, uint64_t nonce,
     const uint8_t hash_key[32]);
 
@@ -61,7 +66,9 @@ void table_detach(struct table *);
 
 /* Reader side.  table_find: newest open record of a client id: 0, -ENOENT, or
  * -EAGAIN when the shard stayed busy.  table_read: copy of one record, whatever
- * its state; -EAGAIN likewise. */
+ * its state; -EAGAIN likewise, -ENOENT: never used so far.  A view always has
+ * a known state, an id of printable ASCII and id_len = strlen(id): a record
+ * that makes no sense reads as RECORD_FREE. */
 int table_find(const struct table *, const char *id, size_t len,
     struct record_view *out);
 int table_read(const struct table *, uint32_t index, struct record_view *out);
@@ -70,11 +77,16 @@ int table_read(const struct table *, uint32_t index, struct record_view *out);
 
 /* Rebuilds the private state from the shared one, repairs odd sequence words,
  * drops index entries that point at nothing and enters open records that are
- * missing.  `on_bad` is told of records that make no sense. */
+ * missing.  To be called after a journal was applied (table_write needs no
+ * private state) and before anything else.  At the end `on_bad` is told of
+ * records that make no sense: not free, not indexed; it may write and give
+ * them back.  -ENOMEM. */
 int table_adopt(struct table *, void (*on_bad)(uint32_t rec, void *arg),
     void *arg);
 
-/* A free record's index, pages allocated; -ENOSPC, -ENOMEM. */
+/* The lowest free record, pages allocated; -ENOSPC, -ENOMEM.  It stays
+ * RECORD_FREE, and free to a successor, until a body is written.  give_back:
+ * its body must say RECORD_FREE; its gen must survive. */
 int table_take_free(struct table *, uint32_t *out_rec);
 void table_give_back(struct table *, uint32_t rec);
 
@@ -83,13 +95,15 @@ void table_write(struct table *, uint32_t rec, const struct record_body *body);
 
 /* Client id of a record, NUL-terminated into out. */
 void table_id(const struct table *, uint32_t rec, char out[RECORD_ID_MAX + 1]);
-/* Stores the part of an id beyond RECORD_ID_INLINE; before the body commits. */
-void table_set_id_rest(struct table *, uint32_t rec, const char *id,
-    size_t len);
+/* Stores the part of an id beyond RECORD_ID_INLINE, if there is any; before the
+ * body with that id commits, while the record has none.  -ENOMEM. */
+int table_set_id_rest(struct table *, uint32_t rec, const char *id, size_t len);
 
 /* Index: put makes `rec` the one found for its id and tells the record that
- * was found before (RECORD_NONE if none); idempotent.  drop removes the entry
- * if it still points at rec.  put: -ENOMEM when the index cannot grow. */
+ * was found before (RECORD_NONE if none, or if it is not RECORD_INDEXED any
+ * more); idempotent.  drop removes the entry if it still points at rec, and
+ * needs the record's id: before the body is freed.  put: -ENOMEM when the
+ * index cannot grow. */
 int table_index_put(struct table *, uint32_t rec, uint32_t *out_old);
 void table_index_drop(struct table *, uint32_t rec);
 /* Writer's lookup; RECORD_NONE if absent. */

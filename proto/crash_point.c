@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Crash points: in a build with HOLDFAST_CRASHPOINTS every commit_store()
+ * (proto/slot.h) calls crash_point() before and after its store, and a test
+ * can have the process die at any one of them:
+ *
+ *   HOLDFAST_CRASH_AT=table.c:123:4  SIGKILL on the fourth passage of the
+ *                                    point at that line (odd: before the
+ *                                    store, even: after it)
+ *   HOLDFAST_CRASH_ONCE=PATH         only if this file exists; it is removed
+ *                                    first, so that the successor lives
+ *   HOLDFAST_CRASH_LIST=PATH         appends "file:line" of each point when it
+ *                                    is passed for the first time
+ *
+ * Counts are per process; a tenant inherits its keeper's, which are zero.
+ */
+#include "proto/slot.h"
+
+#ifdef HOLDFAST_CRASHPOINTS
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_POINTS 512u
+
+struct point {
+	const char *file;
+	int line;
+	unsigned long passed;
+};
+
+static struct point points[MAX_POINTS];
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static void
+list_point(const struct point *p)
+{
+	const char *path = getenv("HOLDFAST_CRASH_LIST");
+	char text[256];
+	int fd, n;
+
+	if (path == NULL)
+		return;
+	n = snprintf(text, sizeof(text), "%s:%d\n", base_name(p->file),
+	    p->line);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (fd == -1)
+		return;
+	/* A point that is not listed is not tested; nothing else is lost. */
+	if (write(fd, text, (size_t)n) != n)
+		fprintf(stderr, "crash_point: cannot list %s", text);
+	close(fd);
+}
+
+/* NULL: the table is full, which a test notices by the missing list entry. */
+static struct point *
+find_point(const char *file, int line)
+{
+	unsigned i = ((unsigned)line * 31u) % MAX_POINTS;
+
+	for (unsigned n = 0; n < MAX_POINTS; n++, i = (i + 1) % MAX_POINTS) {
+		struct point *p = &points[i];
+
+		if (p->file == NULL) {
+			p->file = file;
+			p->line = line;
+			list_point(p);
+			return p;
+		}
+		if (p->line == line && strcmp(p->file, file) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Is `wanted`, "file:line:count", this passage? */
+static bool
+is_due(const char *wanted, const struct point *p)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s:%d:%lu", base_name(p->file), p->line,
+	    p->passed);
+	return strcmp(base_name(wanted), text) == 0;
+}
+
+void
+crash_point(const char *file, int line)
+{
+	static const char *wanted;
+	static bool is_ready;
+	struct point *p;
+	const char *once;
+
+	if (!is_ready) {
+		wanted = getenv("HOLDFAST_CRASH_AT");
+		is_ready = true;
+	}
+	p = find_point(file, line);
+	if (p == NULL)
+		return;
+	p->passed++;
+	if (wanted == NULL || !is_due(wanted, p))
+		return;
+	once = getenv("HOLDFAST_CRASH_ONCE");
+	if (once == NULL || unlink(once) == 0)
+		kill(getpid(), SIGKILL);
+}
+#endif
