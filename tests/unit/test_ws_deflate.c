@@ -224,7 +224,7 @@ test_size_limit(void **state)
 {
 	struct ws_deflate *ctx = *state;
 	uint8_t *bomb = allocate(BIG), *zip, *out = allocate(BIG + 1);
-	size_t cap = ws_deflate_bound(BIG), zip_len, len, piece;
+	size_t cap = ws_deflate_bound(BIG), zip_len, len, piece, used, made;
 
 	zip = allocate(cap);
 	memset(bomb, 0, BIG);
@@ -246,6 +246,12 @@ test_size_limit(void **state)
 		    -EMSGSIZE);
 		assert_int_equal(len, 0);
 	}
+	/* Too long is the verdict even when garbage follows. */
+	ws_inflate_begin(ctx, 4);
+	assert_int_equal(ws_inflate_step(ctx,
+			     (const uint8_t *)"\x00\x05\x00\xfa\xffHello\x07",
+			     11, true, out, 4, &used, &made),
+	    -EMSGSIZE);
 	/* Exactly as large as allowed, and as the buffer. */
 	assert_int_equal(inflate_pieces(ctx, zip, zip_len, 5, BIG, BIG, out,
 			     BIG, &len),

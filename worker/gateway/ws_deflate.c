@@ -135,12 +135,13 @@ run_inflate(struct ws_deflate *ctx, uint8_t *out, size_t at, size_t cap,
 
 	result = inflate(z, Z_SYNC_FLUSH);
 	*out_produced = before - z->avail_out;
+	/* Even if zlib went on to bytes that it cannot read. */
+	if (full && *out_produced > 0)
+		return (-EMSGSIZE);
 	if (result == Z_MEM_ERROR)
 		return (-ENOMEM);
 	if (result != Z_OK && result != Z_BUF_ERROR && result != Z_STREAM_END)
 		return (-EPROTO);
-	if (full && *out_produced > 0)
-		return (-EMSGSIZE);
 	ctx->left -= *out_produced;
 	ctx->ended = result == Z_STREAM_END;
 	return (0);
