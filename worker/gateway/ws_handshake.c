@@ -172,12 +172,28 @@ parse_offer(struct cursor *at, struct offer *out)
 	return (0);
 }
 
-/* The end of a list element: a comma, or nothing more. */
+/* Go to the next element of a list, over empty ones; is there one? */
+static bool
+next_element(struct cursor *at)
+{
+	skip_blanks(at);
+	while (take(at, ','))
+		continue;
+	return (at->p < at->end);
+}
+
+/* Only a comma, or nothing, may follow an element. */
 static bool
 element_ends(struct cursor *at)
 {
 	skip_blanks(at);
 	return (at->p == at->end || *at->p == ',');
+}
+
+static struct cursor
+begin_line(struct http_slice line)
+{
+	return ((struct cursor){ line.ptr, line.ptr + line.len });
 }
 
 static int
@@ -189,11 +205,8 @@ parse_extensions(const struct http_lines *lines, bool compression,
 	unsigned int i;
 
 	for (i = 0; i < lines->count; i++) {
-		at.p = lines->line[i].ptr;
-		at.end = at.p + lines->line[i].len;
-		while (take(&at, ',') || at.p < at.end) {
-			if (element_ends(&at))
-				continue;
+		at = begin_line(lines->line[i]);
+		while (next_element(&at)) {
 			if (parse_offer(&at, &offer) != 0 || !element_ends(&at))
 				return (-EPROTO);
 			if (!offer.acceptable || !compression || out->deflate)
@@ -215,11 +228,8 @@ parse_protocols(const struct http_lines *lines, struct ws_handshake *out)
 	unsigned int i;
 
 	for (i = 0; i < lines->count; i++) {
-		at.p = lines->line[i].ptr;
-		at.end = at.p + lines->line[i].len;
-		while (take(&at, ',') || at.p < at.end) {
-			if (element_ends(&at))
-				continue;
+		at = begin_line(lines->line[i]);
+		while (next_element(&at)) {
 			if (take_token(&at, &name) != 0 || !element_ends(&at))
 				return (-EPROTO);
 			if (http_slice_is(name, WS_HANDSHAKE_PROTOCOL))
