@@ -15,6 +15,9 @@
 
 struct ring_shared;
 
+#define RING_MIN_BYTES (64u * 1024)
+#define RING_MAX_BYTES (16u * 1024 * 1024)
+
 struct ring {
 	struct ring_shared *shared;
 	uint8_t *data;
@@ -36,8 +39,9 @@ int ring_format(int fd, uint32_t size);
 int ring_attach(struct ring *, int fd, int event_fd);
 void ring_detach(struct ring *);
 
-/* Producer.  ring_put: -ENOBUFS when full, -EMSGSIZE when it can never fit.
- * Several iovec-like parts make one entry.  Does not wake. */
+/* Producer.  ring_put: -ENOBUFS when full, -EMSGSIZE when it can never fit,
+ * -EPROTO when the consumer wrote nonsense into the positions.  Several
+ * iovec-like parts make one entry.  Does not wake. */
 struct ring_part {
 	const void *data;
 	size_t len;
@@ -46,20 +50,25 @@ int ring_put(struct ring *, uint16_t kind, const struct ring_part *, int parts,
     uint64_t *out_seq);
 /* Wakes the consumer if it said that it sleeps; one write(2) at most. */
 void ring_wake(struct ring *);
-uint32_t ring_used(const struct ring *);
-uint32_t ring_free(const struct ring *);
+uint32_t ring_used(const struct ring *); /* bytes, headers included */
+uint32_t ring_free(
+    const struct ring *); /* length of the entry that just fits */
 uint64_t ring_head_seq(const struct ring *); /* last entry put */
 
 /* Consumer.  ring_peek: the entry at the tail: 1, 0 when empty, -EPROTO when
  * the producer wrote nonsense (the caller resets or abandons the ring).
- * ring_peek_next: walks ahead of the tail without consuming. */
+ * ring_peek_next: the one after `entry`, without consuming; likewise.
+ * ring_consume: frees everything up to and including `entry`. */
 int ring_peek(const struct ring *, struct ring_entry *out);
+int ring_peek_next(const struct ring *, const struct ring_entry *entry,
+    struct ring_entry *out);
 void ring_consume(struct ring *, const struct ring_entry *);
 /* Before sleeping: announces it; returns 1 if entries came meanwhile (do not
  * sleep).  ring_awake: drains the eventfd, takes the announcement back. */
 int ring_sleep(struct ring *);
 void ring_awake(struct ring *);
-/* Consumer: skip everything (after -EPROTO). */
+/* Consumer: skip everything (after -EPROTO).  A hostile producer can break the
+ * ring again at once, or never stop: bound the work of one turn. */
 void ring_skip_all(struct ring *);
 
 #endif
