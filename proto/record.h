@@ -40,6 +40,9 @@ enum record_state {
 #define RECORD_INDEXED 0x0200u	   /* counted under its client id */
 #define RECORD_QUARANTINE 0x0400u  /* 1011: a tenant died serving it */
 #define RECORD_PROXIED 0x0800u	   /* addr came from a trusted proxy */
+#define RECORD_COUNTED 0x1000u	   /* counted under its address */
+#define RECORD_ADMITTED 0x2000u	   /* has a token of the handshake rate */
+#define RECORD_GENERATED 0x4000u   /* brought no client id of its own */
 
 /* The journalled part. */
 struct record_body {

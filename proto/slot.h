@@ -111,6 +111,7 @@ struct journal {
 	uint32_t flags; /* JOURNAL_* */
 };
 #define JOURNAL_INDEX_PUT 1u /* the record has just become known by its id */
+#define JOURNAL_BROADCAST 2u /* broadcast_next is meant */
 
 struct slot_header {
 	uint64_t magic;
@@ -164,7 +165,9 @@ struct slot_header {
 	    ring_applied; /* last ring-down entry whose effect is in the records */
 
 	struct step step __attribute__((aligned(64)));
-	struct journal journal __attribute__((aligned(64)));
+	/* [0] for STEP_EFFECT, [1] for STEP_PARKED: the one in force is never
+	 * written to */
+	struct journal journal[2] __attribute__((aligned(64)));
 	struct counters counters __attribute__((aligned(64)));
 	struct slot_fd fds[SLOT_MAX_FDS] __attribute__((aligned(64)));
 };

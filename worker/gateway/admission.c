@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Admission, see admission.h.
+ */
+#include "worker/gateway/admission.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/random.h"
+#include "worker/gateway/conn.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/http_answer.h"
+
+#define TIGHT_PERCENT 85u
+
+static uint32_t
+admission_retry_ms(const struct gateway *g)
+{
+	uint32_t node = atomic_load_explicit(
+	    &g->worker->node.shared->retry_after_ms, memory_order_relaxed);
+	uint64_t least = g->worker->settings.admission.retry_after_ms;
+	uint32_t ms = node > least ? node : (uint32_t)least;
+
+	if (ms == 0)
+		ms = 1000;
+	return ms + random_below(ms); /* spread: they all come back */
+}
+
+bool
+admission_is_tight(const struct gateway *g)
+{
+	return arena_used(g->arena) >=
+	    arena_limit(g->arena) / 100 * TIGHT_PERCENT;
+}
+
+static bool
+admission_is_full(const struct gateway *g)
+{
+	return node_connections(&g->worker->node) >
+	    atomic_load_explicit(&g->worker->node.shared->capacity,
+		memory_order_relaxed);
+}
+
+static bool
+admission_is_draining(const struct gateway *g)
+{
+	return g->draining ||
+	    atomic_load_explicit(&g->worker->node.shared->draining,
+		memory_order_relaxed) != 0;
+}
+
+const char *
+admission_word(struct gateway *g, uint32_t *out_retry_ms)
+{
+	const char *word = "ok";
+
+	if (admission_is_draining(g))
+		word = "draining";
+	else if (admission_is_full(g))
+		word = "full";
+	else if (admission_is_tight(g))
+		word = "memory";
+	else if (g->rate_short_since_us != 0)
+		word = "busy";
+	else
+		return word;
+	*out_retry_ms = admission_retry_ms(g);
+	return word;
+}
+
+bool
+admission_is_proxy(const struct gateway *g, const uint8_t addr[16])
+{
+	struct ipaddr a;
+
+	memcpy(a.bytes, addr, sizeof(a.bytes));
+	for (uint32_t i = 0; i < g->proxy_count; i++)
+		if (cidr_contains(&g->proxies[i], &a))
+			return true;
+	return false;
+}
+
+void
+admission_count(struct gateway *g, struct step_work *w)
+{
+	uint32_t max = g->worker->settings.admission.max_per_ip;
+	struct node *node = &g->worker->node;
+	uint64_t key;
+
+	if (max == 0 || (w->body.flags & RECORD_COUNTED))
+		return;
+	key = conn_address_key(g, w->body.addr);
+	if (node_ip_count(node, key) >= max)
+		return;
+	if (node_ip_add(node, g->worker->slot_no, key) == 0)
+		w->body.flags |= RECORD_COUNTED;
+}
+
+bool
+admission_ask(struct gateway *g, struct step_work *w, const char *id,
+    size_t len, struct http_refusal *r, int *out_retry_s,
+    enum counter *out_cause)
+{
+	struct node *node = &g->worker->node;
+	uint32_t now_s = (uint32_t)(g->now_us / 1000000);
+
+	*out_retry_s = (int)((admission_retry_ms(g) + 999) / 1000);
+	*r = (struct http_refusal){ .status = 503 };
+	if (w->body.flags & RECORD_PROXIED)
+		admission_count(g, w);
+	if (node_poison_refused(node, conn_client_key(g, id, len), now_s) ||
+	    node_poison_refused(node, conn_address_key(g, w->body.addr),
+		now_s)) {
+		r->code = "refused";
+		r->message = "this client is refused for a while";
+		*out_cause = COUNTER_HANDSHAKE_POISONED;
+	} else if (admission_is_draining(g)) {
+		r->code = "draining";
+		r->message = "this node is being emptied";
+		*out_cause = COUNTER_HANDSHAKE_DRAINING;
+	} else if (g->worker->settings.admission.max_per_ip > 0 &&
+	    !(w->body.flags & RECORD_COUNTED)) {
+		r->status = 429;
+		r->code = "too_many_connections";
+		r->message = "too many connections from this address";
+		*out_cause = COUNTER_HANDSHAKE_TOO_MANY;
+	} else if (admission_is_full(g)) {
+		r->code = "full";
+		r->message = "this node holds all the connections it may";
+		*out_cause = COUNTER_HANDSHAKE_CAPACITY;
+	} else if (admission_is_tight(g)) {
+		r->code = "memory";
+		r->message = "this node is short of memory";
+		*out_cause = COUNTER_HANDSHAKE_MEMORY;
+	} else if (!(w->body.flags & RECORD_ADMITTED)) {
+		r->code = "busy";
+		r->message = "too many new connections at the moment";
+		*out_cause = COUNTER_HANDSHAKE_RATE;
+	} else {
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who may come in: node capacity, connections per address, memory, drain, the
+ * poison table, and the node's handshake rate, whose token is taken when the
+ * connection is accepted (accept.c).
+ */
+#ifndef HOLDFAST_GATEWAY_ADMISSION_H
+#define HOLDFAST_GATEWAY_ADMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/counters.h"
+
+struct gateway;
+struct http_refusal;
+struct step_work;
+
+/* true: admitted; counts a proxied client's address.  false: the refusal, how
+ * long to stay away (-1: not said) and the counter are filled. */
+bool admission_ask(struct gateway *, struct step_work *, const char *id,
+    size_t len, struct http_refusal *, int *out_retry_s,
+    enum counter *out_cause);
+
+/* Condition of the node in one word for GET /healthz; *out_retry_ms stays 0
+ * when clients are welcome. */
+const char *admission_word(struct gateway *, uint32_t *out_retry_ms);
+
+bool admission_is_proxy(const struct gateway *, const uint8_t addr[16]);
+
+/* Counts the connection under its address if there is a limit and room. */
+void admission_count(struct gateway *, struct step_work *);
+
+/* Is the arena so full that no new connection should come? */
+bool admission_is_tight(const struct gateway *);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Deadlines and pings, see heartbeat.h.  Pings go out at seen + k * interval
+ * for k < misses; at seen + misses * interval the peer is dead (1001).  Times
+ * are rounded so that this is never late: a dead peer is gone within the
+ * configured time.
+ */
+#include "worker/gateway/heartbeat.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <linux/tcp.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/clock.h"
+#include "worker/gateway/conn.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/output.h"
+#include "worker/gateway/ws_frame.h"
+
+#define EARLY_MS (3 * TIMER_WHEEL_TICK_MS)
+#define FIRES_PER_RUN 4096u
+
+static uint32_t
+heartbeat_dead_ms(const struct gateway *g)
+{
+	uint64_t ms = g->worker->settings.websocket.ping_interval_ms *
+	    g->worker->settings.websocket.ping_misses;
+
+	return ms > EARLY_MS ? (uint32_t)ms - EARLY_MS : (uint32_t)ms;
+}
+
+static uint32_t
+heartbeat_due(const struct gateway *g, const struct record_body *b)
+{
+	uint32_t interval =
+	    (uint32_t)g->worker->settings.websocket.ping_interval_ms;
+	uint32_t idle = g->now_ms - b->seen_ms;
+	uint32_t dead = heartbeat_dead_ms(g);
+	uint32_t next;
+
+	switch (b->state) {
+	case RECORD_HANDSHAKE:
+		return b->seen_ms + (uint32_t)g->worker->settings.websocket
+					.handshake_timeout_ms;
+	case RECORD_OPEN:
+		next = (idle / interval + 1) * interval;
+		if (next > dead)
+			next = dead;
+		if (b->expiry != 0) {
+			int64_t left = (int64_t)b->expiry * 1000 -
+			    (int64_t)clock_real_ms();
+
+			if (left < (int64_t)next - idle)
+				next = idle + (left > 0 ? (uint32_t)left : 0);
+		}
+		return b->seen_ms + next;
+	default:
+		return g->now_ms +
+		    (uint32_t)((int16_t)(b->deadline_ds -
+				   (uint16_t)(g->now_ms / 100))) *
+		    100u;
+	}
+}
+
+void
+heartbeat_arm(struct gateway *g, uint32_t rec)
+{
+	const struct record_body *b = &g->table.records[rec].body;
+
+	if (b->state == RECORD_FREE || b->state == RECORD_DYING)
+		timer_wheel_cancel(&g->wheel, rec);
+	else
+		timer_wheel_set(&g->wheel, rec, heartbeat_due(g, b));
+}
+
+static void
+heartbeat_ping(struct gateway *g, uint32_t rec)
+{
+	struct step_work *w = step_begin(g, STEP_TIMER, rec);
+	uint32_t us = (uint32_t)clock_mono_us();
+
+	w->body.ping_us = us;
+	w->body.flags |= RECORD_PINGED;
+	/* Whoever visits keeps idle buckets from looking recent. */
+	token_bucket32_touch(&w->body.rate_messages, &g->message_rate,
+	    g->now_us);
+	token_bucket32_touch(&w->body.rate_bytes, &g->byte_rate, g->now_us);
+	if (output_frame(g, w, WS_OP_PING, false, &us, sizeof(us)) != 0)
+		step_doom(g, COUNTER_CLOSE_MEMORY);
+	else
+		counter_add(gateway_counters(g), COUNTER_PINGS_SENT, 1);
+	step_commit(g);
+	step_finish(g);
+}
+
+/* While we do not read because it does not read, a client's pongs wait in the
+ * socket; what it acknowledges shows that it lives. */
+static bool
+heartbeat_acks(const struct gateway *g, const struct record_body *b)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (!(b->flags & RECORD_PAUSED) ||
+	    getsockopt(b->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return false;
+	return info.tcpi_last_ack_recv < heartbeat_dead_ms(g);
+}
+
+static void
+heartbeat_open(struct gateway *g, uint32_t rec)
+{
+	const struct record_body *b = &g->table.records[rec].body;
+	uint32_t idle = g->now_ms - b->seen_ms;
+
+	if (b->expiry != 0 && (uint64_t)b->expiry * 1000 <= clock_real_ms()) {
+		conn_close(g, rec, WS_CLOSE_GOING_AWAY, "maximum age",
+		    COUNTER_CLOSE_AGE);
+		return;
+	}
+	if (idle >= heartbeat_dead_ms(g)) {
+		if (heartbeat_acks(g, b)) {
+			timer_wheel_set(&g->wheel, rec,
+			    g->now_ms + heartbeat_dead_ms(g) / 2);
+			return;
+		}
+		/* Nobody is there to finish a close handshake with. */
+		conn_close(g, rec, WS_CLOSE_GOING_AWAY, "heartbeat lost",
+		    COUNTER_CLOSE_HEARTBEAT);
+		if (b->state != RECORD_FREE)
+			conn_kill(g, rec, COUNTER_CLOSE_HEARTBEAT);
+		return;
+	}
+	if (idle >= g->worker->settings.websocket.ping_interval_ms)
+		heartbeat_ping(g, rec);
+	heartbeat_arm(g, rec);
+}
+
+static void
+on_due(uint32_t rec, void *arg)
+{
+	struct gateway *g = arg;
+	const struct record_body *b = &g->table.records[rec].body;
+
+	switch (b->state) {
+	case RECORD_HANDSHAKE:
+		conn_kill(g, rec, COUNTER_HANDSHAKE_TIMEOUT);
+		break;
+	case RECORD_OPEN:
+		heartbeat_open(g, rec);
+		break;
+	case RECORD_CLOSING:
+		counter_add(gateway_counters(g), COUNTER_CLOSE_DEADLINE, 1);
+		conn_kill(g, rec, COUNTER_CLOSE_DEADLINE);
+		break;
+	case RECORD_LINGER:
+		conn_kill(g, rec, COUNTER_CLOSE_DEADLINE);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+heartbeat_run(struct gateway *g)
+{
+	(void)timer_wheel_advance(&g->wheel, g->now_ms, on_due, g,
+	    FIRES_PER_RUN);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a client's message does: inflating (RFC 7692), limits, the upstream
+ * mode.  Runs inside a read step and again after a crash, so it must depend on
+ * nothing but the record and the bytes.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/gateway/conn.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/input.h"
+#include "worker/gateway/output.h"
+#include "worker/gateway/ws_frame.h"
+#include "worker/gateway/ws_utf8.h"
+
+#ifdef HOLDFAST_FAULTS
+/* The test build lets a client break its worker. */
+static void
+message_fault(const uint8_t *p, size_t n)
+{
+	static const char prefix[] = "holdfast-fault:";
+	const size_t skip = sizeof(prefix) - 1;
+
+	if (n < skip + 4 || memcmp(p, prefix, skip) != 0)
+		return;
+	if (memcmp(p + skip, "segv", 4) == 0)
+		raise(SIGSEGV);
+	else if (memcmp(p + skip, "abrt", 4) == 0)
+		abort();
+	else if (memcmp(p + skip, "exit", 4) == 0)
+		_exit(99);
+	else if (memcmp(p + skip, "stop", 4) == 0)
+		raise(SIGSTOP);
+	else if (memcmp(p + skip, "spin", 4) == 0)
+		for (volatile int forever = 1; forever;)
+			;
+}
+#else
+#define message_fault(p, n) ((void)0)
+#endif
+
+/* Makes room in the process's own message buffer; false: no memory. */
+static bool
+message_room(struct gateway *g, size_t need)
+{
+	uint8_t *grown;
+
+	if (need <= g->message_cap)
+		return true;
+	grown = realloc(g->message, need);
+	if (grown == NULL)
+		return false;
+	g->message = grown;
+	g->message_cap = need;
+	return true;
+}
+
+/* Inflates into g->message from *io_p, which may lie there itself. */
+static int
+message_inflate(struct gateway *g, const uint8_t *p, size_t n,
+    size_t *out_n)
+{
+	uint64_t max = g->worker->settings.websocket.max_message;
+	size_t have = 0, used, made;
+	uint8_t *copy = NULL;
+	int rc;
+
+	if (p == g->message) {
+		copy = malloc(n > 0 ? n : 1);
+		if (copy == NULL)
+			return -ENOMEM;
+		memcpy(copy, p, n);
+		p = copy;
+	}
+	ws_inflate_begin(g->deflate, max);
+	for (;;) {
+		rc = ws_inflate_step(g->deflate, p, n, true, g->message + have,
+		    g->message_cap - have, &used, &made);
+		p += used;
+		n -= used;
+		have += made;
+		if (rc != WS_INFLATE_NEED_OUT)
+			break;
+		if (!message_room(g, 2 * g->message_cap)) {
+			rc = -ENOMEM;
+			break;
+		}
+	}
+	free(copy);
+	*out_n = have;
+	return rc == WS_INFLATE_NEED_IN ? -EPROTO : rc;
+}
+
+/* Gives memory back that one large message needed. */
+static void
+message_shrink(struct gateway *g)
+{
+	const size_t normal = 2 * SLOT_SCRATCH_IN;
+	uint8_t *smaller;
+
+	if (g->message_cap <= 8 * normal)
+		return;
+	smaller = realloc(g->message, normal);
+	if (smaller != NULL) {
+		g->message = smaller;
+		g->message_cap = normal;
+	}
+}
+
+static bool
+message_allowed(struct gateway *g, struct step_work *w, size_t n)
+{
+	if (!token_bucket32_take(&w->body.rate_messages, &g->message_rate,
+		g->now_us, 1)) {
+		input_fail(g, w, WS_CLOSE_POLICY, "too many messages",
+		    COUNTER_CLOSE_POLICY);
+		return false;
+	}
+	if (n > 0 && g->byte_rate.per_second > 0 &&
+	    token_bucket32_charge(&w->body.rate_bytes, &g->byte_rate,
+		g->now_us, (uint32_t)n) > 0) {
+		input_fail(g, w, WS_CLOSE_POLICY, "too many bytes",
+		    COUNTER_CLOSE_POLICY);
+		return false;
+	}
+	return true;
+}
+
+static void
+message_inflate_failed(struct gateway *g, struct step_work *w, int rc)
+{
+	if (rc == -EMSGSIZE)
+		input_fail(g, w, WS_CLOSE_TOO_BIG, "message too big",
+		    COUNTER_CLOSE_TOO_BIG);
+	else if (rc == -ENOMEM)
+		step_doom(g, COUNTER_CLOSE_MEMORY);
+	else
+		input_fail(g, w, WS_CLOSE_BAD_DATA, "bad compressed data",
+		    COUNTER_CLOSE_PROTOCOL);
+}
+
+void
+input_message(struct gateway *g, struct step_work *w, uint8_t opcode,
+    int deflated, const uint8_t *p, size_t n)
+{
+	if (w->body.state != RECORD_OPEN)
+		return; /* our close frame is out: data is ignored */
+	if (!message_allowed(g, w, n))
+		return;
+	if (deflated) {
+		uint32_t utf8 = WS_UTF8_START;
+		int rc = message_inflate(g, p, n, &n);
+
+		if (rc != 0) {
+			message_inflate_failed(g, w, rc);
+			return;
+		}
+		p = g->message;
+		if (opcode == WS_OP_TEXT &&
+		    (ws_utf8_feed(&utf8, p, n) != 0 ||
+			ws_utf8_done(utf8) != 0)) {
+			input_fail(g, w, WS_CLOSE_BAD_DATA, "bad UTF-8",
+			    COUNTER_CLOSE_UTF8);
+			return;
+		}
+	}
+	message_fault(p, n);
+	w->body.messages_in++;
+	counter_add(gateway_counters(g), COUNTER_MESSAGES_IN, 1);
+	if (g->worker->settings.upstream.mode == UPSTREAM_ECHO) {
+		if (output_message(g, w, opcode, p, n) != 0)
+			step_doom(g, COUNTER_CLOSE_MEMORY);
+		else
+			counter_add(gateway_counters(g), COUNTER_MESSAGES_OUT,
+			    1);
+	}
+	message_shrink(g);
+}
