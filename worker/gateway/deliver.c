@@ -248,6 +248,7 @@ deliver_run(struct gateway *g)
 {
 	struct ring_entry e;
 
+	g->down_waits = false;
 	for (int i = 0; i < DELIVER_BATCH; i++) {
 		int rc = ring_peek(&g->down, &e);
 
@@ -262,8 +263,13 @@ deliver_run(struct gateway *g)
 			ring_skip_all(&g->down);
 			continue;
 		}
-		if (ring_free(&g->up) < DELIVER_ROOM)
-			break;
+		if (ring_free(&g->up) < DELIVER_ROOM) {
+			/* The relay does not read its receipts: the tick
+			 * comes back to this. */
+			g->up_urgent = g->up_dirty = true;
+			g->down_waits = true;
+			return;
+		}
 		if (!deliver_entry(g, &e))
 			break;
 		ring_consume(&g->down, &e);

@@ -71,7 +71,9 @@ struct gateway {
 	uint64_t rate_short_since_us; /* 0: the bucket has tokens */
 
 	/* drain of this slot */
+	bool drain_active;
 	bool drain_leave;
+	bool drain_told;
 	uint16_t drain_code;
 	uint32_t drain_next;
 	uint64_t drain_start_us;
@@ -80,6 +82,7 @@ struct gateway {
 	uint32_t drain_done;
 
 	bool leaving;
+	bool down_waits; /* deliveries wait for room in the ring up */
 	bool up_dirty;	/* entries were put since the last wake */
 	bool up_urgent; /* and somebody waits for them */
 	uint32_t open;	/* connections past 101 */

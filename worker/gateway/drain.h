@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Draining a slot: closing its connections one by one, spread evenly over a
+ * window, with a reconnect hint for clients that read it.
+ */
+#ifndef HOLDFAST_GATEWAY_DRAIN_H
+#define HOLDFAST_GATEWAY_DRAIN_H
+
+#include "proto/holdfast.pb-c.h"
+
+struct gateway;
+
+/* The supervisor's order: begin, or undo. */
+void drain_on_order(struct gateway *, const Holdfast__Drain *);
+
+/* Closes what is due by now; each tick. */
+void drain_run(struct gateway *);
+
+#endif
