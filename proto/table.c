@@ -72,8 +72,10 @@ header_init(struct slot_header *h, uint32_t slot, uint32_t capacity,
 	h->nonce = nonce;
 	memcpy(h->hash_key, hash_key, sizeof(h->hash_key));
 	h->death_rec = RECORD_NONE;
-	h->journal.rec = RECORD_NONE;
-	h->journal.kick = RECORD_NONE;
+	for (int i = 0; i < 2; i++) {
+		h->journal[i].rec = RECORD_NONE;
+		h->journal[i].kick = RECORD_NONE;
+	}
 	h->step.rec = RECORD_NONE;
 	atomic_store(&h->kick_rec, RECORD_NONE);
 	atomic_store(&h->index_word, INDEX_MIN_LOG2);

@@ -206,12 +206,11 @@ adopt_record(struct gateway *g, uint32_t rec)
 {
 	const struct record_body *b = &g->table.records[rec].body;
 
-	if (b->state == RECORD_DYING)
-		return b->fd < 0; /* the interrupted step buries it */
-	if (b->fd < 0 || (uint32_t)b->fd >= g->known_max ||
-	    !(g->known_fds[b->fd] & 2))
-		return false;
-	if (!adopt_blocks(g, b))
+	/* One that was dying has no fd any more; the interrupted step buries
+	 * it and takes it off the counts again. */
+	if (b->state != RECORD_DYING &&
+	    (b->fd < 0 || (uint32_t)b->fd >= g->known_max ||
+		!(g->known_fds[b->fd] & 2) || !adopt_blocks(g, b)))
 		return false;
 	if (b->flags & RECORD_INDEXED)
 		g->open++;

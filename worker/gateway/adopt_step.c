@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "proto/ring_messages.h"
 #include "worker/gateway/admission.h"
 #include "worker/gateway/conn.h"
 #include "worker/gateway/deliver.h"
@@ -146,6 +147,8 @@ adopt_finish_effect(struct gateway *g, enum step_kind kind, uint32_t rec,
 		    (_Atomic uint64_t *)&g->table.records[rec].body.given,
 		    given);
 	}
+	if (kind == STEP_READ && (w->body.flags & RECORD_INDEXED))
+		gateway_tell_route(g, RING_CONNECTED, rec, &w->body);
 	step_interest(g, rec, &w->body, EPOLL_CTL_ADD);
 	step_interest(g, rec, &w->body, EPOLL_CTL_MOD);
 	if (w->body.flags & RECORD_FIN_SENT)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
+#include "proto/ring_messages.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/heartbeat.h"
 #include "worker/gateway/input.h"
@@ -42,7 +43,7 @@ conn_client_key(struct gateway *g, const char *id, size_t len)
 static void
 conn_set_deadline(struct gateway *g, struct step_work *w, uint64_t ms)
 {
-	w->body.deadline_ds = (uint16_t)((g->now_ms + ms) / 100);
+	w->body.deadline_ds = (uint16_t)((g->now_us / 1000 + ms) / 100);
 }
 
 void

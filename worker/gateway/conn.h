@@ -8,6 +8,7 @@
 #define HOLDFAST_GATEWAY_CONN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/counters.h"

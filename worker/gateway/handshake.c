@@ -16,6 +16,7 @@
 #include "worker/gateway/conn.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/http_answer.h"
+#include "worker/gateway/http_query.h"
 #include "worker/gateway/http_request.h"
 #include "worker/gateway/input.h"
 #include "worker/gateway/output.h"
@@ -43,12 +44,9 @@ handshake_refuse_parse(struct gateway *g, struct step_work *w, int status,
 {
 	struct http_refusal refusal = {
 		.status = status,
-		.code = "bad_request",
 		.message = reason,
 	};
 
-	if (status == 405)
-		refusal.headers = "Allow: GET\r\n";
 	handshake_refuse(g, w, &refusal, -1, COUNTER_HANDSHAKE_BAD_REQUEST);
 }
 
@@ -146,7 +144,7 @@ handshake_identify(struct gateway *g, struct step_work *w,
 		rc = 0;
 	} else if (mode == AUTH_PROXY) {
 		*refusal = (struct http_refusal){ 401, "unauthorized",
-			"no client id from a trusted proxy", NULL };
+			"no client id from a trusted proxy" };
 		return -EACCES;
 	} else {
 		rc = http_query_get(req->query, "client_id", out->id,
@@ -164,7 +162,7 @@ handshake_identify(struct gateway *g, struct step_work *w,
 	return 0;
 bad_id:
 	*refusal = (struct http_refusal){ 400, "bad_client_id",
-		"client_id must be 1 to 100 printable ASCII characters", NULL };
+		"client_id must be 1 to 100 printable ASCII characters" };
 	return -EINVAL;
 }
 
@@ -193,16 +191,18 @@ handshake_open(struct gateway *g, struct step_work *w,
 	size_t inl = client->len < RECORD_ID_INLINE ? client->len :
 						      RECORD_ID_INLINE;
 	char answer[WS_HANDSHAKE_MAX];
-	int n = ws_handshake_format(hs, answer, sizeof(answer));
+	int n = ws_handshake_format(hs, answer, sizeof(answer)), rc = 0;
 
-	if (n < 0 || output_bytes(g, w, answer, (size_t)n) != 0) {
+	if (client->len > inl)
+		rc = table_set_id_rest(&g->table, w->rec, client->id,
+		    client->len);
+	if (rc != 0 || n < 0 ||
+	    output_bytes(g, w, answer, (size_t)n) != 0) {
 		conn_die(g, w, COUNTER_HANDSHAKE_MEMORY);
 		return;
 	}
 	memset(b->id, 0, sizeof(b->id));
 	memcpy(b->id, client->id, inl);
-	if (client->len > inl)
-		table_set_id_rest(&g->table, w->rec, client->id, client->len);
 	b->id_len = (uint8_t)client->len;
 	b->state = RECORD_OPEN;
 	b->flags |= RECORD_INDEXED;
@@ -251,7 +251,7 @@ handshake_decide(struct gateway *g, struct step_work *w,
 	}
 	if (!http_slice_is(req->path, g->worker->settings.websocket.path)) {
 		refusal = (struct http_refusal){ 404, "not_found",
-			"no WebSocket here", NULL };
+			"no WebSocket here" };
 		handshake_refuse(g, w, &refusal, -1,
 		    COUNTER_HANDSHAKE_NOT_FOUND);
 		return;
@@ -265,7 +265,7 @@ handshake_decide(struct gateway *g, struct step_work *w,
 	}
 	if (!handshake_origin_ok(g, req)) {
 		refusal = (struct http_refusal){ 403, "forbidden_origin",
-			"this origin may not connect", NULL };
+			"this origin may not connect" };
 		handshake_refuse(g, w, &refusal, -1,
 		    COUNTER_HANDSHAKE_FORBIDDEN);
 		return;

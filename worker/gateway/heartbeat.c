@@ -60,7 +60,7 @@ heartbeat_due(const struct gateway *g, const struct record_body *b)
 	default:
 		return g->now_ms +
 		    (uint32_t)((int16_t)(b->deadline_ds -
-				   (uint16_t)(g->now_ms / 100))) *
+				   (uint16_t)(g->now_us / 100000))) *
 		    100u;
 	}
 }

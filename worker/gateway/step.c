@@ -227,7 +227,8 @@ step_commit(struct gateway *g)
 		    w->busy.out_base + w->busy.out_len :
 		    s->given_base + w->out_len;
 	journal_fill(g, &g->slot->journal[w->committed]);
-	s->out_len = w->out_len;
+	if (!w->committed)
+		s->out_len = w->out_len;
 	commit_store(&s->phase, w->committed ? STEP_PARKED : STEP_EFFECT);
 	step_apply_journal(g, false);
 
