@@ -217,13 +217,14 @@ channel_recv(struct channel *ch, struct message *out)
 	uint8_t bytes[CHANNEL_MAX_PACKET];
 	union control control;
 	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
-	struct msghdr msg = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 	int rc;
 
+	if (!ch->refuses_fds) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
 	do
 		n = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);

@@ -10,6 +10,7 @@
 #ifndef HOLDFAST_PROTO_CHANNEL_H
 #define HOLDFAST_PROTO_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ struct channel {
 	size_t queued_bytes;
 	size_t max_queued;	       /* default 1 MiB; 0: never queue */
 	ProtobufCAllocator *allocator; /* borrowed; of bodies; NULL: malloc */
+	/* -EPROTO for packets with fds, which then never enter the fd table:
+	 * for a keeper, whose tenant may be sweeping the table they share */
+	bool refuses_fds;
 };
 
 struct message {

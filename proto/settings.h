@@ -9,14 +9,14 @@
 #ifndef HOLDFAST_PROTO_SETTINGS_H
 #define HOLDFAST_PROTO_SETTINGS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/cidr.h"
 #include "lib/conf_table.h"
 
 #define SETTINGS_MAX_LISTEN  16
-#define SETTINGS_MAX_PROXIES 32
-#define SETTINGS_MAX_ORIGINS 32
 
 /* Which programs receive a key: bits in conf_key flags. */
 #define SETTINGS_SUPERVISOR 1u
@@ -64,18 +64,19 @@ struct settings {
 		uint64_t max_bytes_per_second;
 		uint64_t max_age_ms; /* 0: no limit */
 		uint64_t max_age_dither_ms;
-		char origins[1024]; /* space-separated exact origins; "": any */
+		char origins[1024]; /* as conf_item_next() reads; "": any */
 	} websocket;
 	struct {
 		int mode;		    /* enum auth_mode */
-		char trusted_proxies[1024]; /* space-separated CIDRs */
+		struct cidr_list trusted_proxies;
 	} auth;
 	struct {
 		int mode; /* enum upstream_mode */
 	} upstream;
 	struct {
 		char address[64];
-		uint32_t port; /* 0: off */
+		uint32_t port;
+		bool enabled;
 		char tokens_file[256];
 		uint64_t max_body;
 		uint64_t request_timeout_ms;
@@ -83,7 +84,8 @@ struct settings {
 	} api;
 	struct {
 		char address[64];
-		uint32_t port; /* 0: off */
+		uint32_t port;
+		bool enabled;
 	} admin;
 	struct {
 		uint32_t handshakes_per_second; /* of the node; 0: no limit */
@@ -103,7 +105,6 @@ struct settings {
 	struct {
 		uint64_t stall_ms;
 		uint64_t max_rss; /* bytes of RssAnon; 0: never recycle */
-		uint64_t orphan_max_ms;
 		uint64_t crash_window_ms;
 		uint32_t max_crashes; /* unattributed, in the window */
 		uint64_t backoff_ms;
@@ -113,9 +114,9 @@ struct settings {
 		bool core_dumps;
 	} worker;
 	struct {
-		char level[16];
+		int level; /* enum log_level */
 		char target[256]; /* stderr, syslog, or a path */
-		char format[16];
+		int format; /* enum log_format */
 	} log;
 };
 
@@ -128,5 +129,20 @@ void settings_defaults(struct settings *);
 /* What a table cannot say: relations between keys (loopback only without
  * auth, ping_misses >= 1, ...).  0, or -EINVAL with a sentence in out. */
 int settings_validate(const struct settings *, char *out, size_t out_size);
+
+/*
+ * The rows meant for one program (SETTINGS_*), as a packed Settings message:
+ * what SLOT_FD_SETTINGS holds.  *out_bytes is malloced, the caller's.  -ENOMEM.
+ */
+int settings_pack(const struct settings *, uint32_t program,
+    uint8_t **out_bytes, size_t *out_len);
+
+/*
+ * Defaults, then what bytes say.  Names that this program does not know and
+ * values it does not take are skipped and counted: a supervisor of another
+ * version may send them.  -EPROTO: no Settings message; out is untouched.
+ */
+int settings_unpack(const uint8_t *bytes, size_t len, struct settings *out,
+    uint32_t *out_skipped);
 
 #endif

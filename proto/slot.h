@@ -54,7 +54,7 @@ enum slot_fd_kind {
 struct slot_fd {
 	_Atomic uint32_t kind; /* stored last: the entry is valid */
 	uint32_t index;
-	int32_t fd;
+	_Atomic int32_t fd; /* one store replaces it */
 	uint32_t unused;
 };
 
@@ -129,8 +129,9 @@ struct slot_header {
 	_Atomic uint32_t tenant_state; /* enum tenant_state */
 	_Atomic uint32_t tenant_pid;
 	_Atomic uint32_t keeper_pid;
-	_Atomic uint32_t
-	    killed_for_stall;	 /* supervisor writes 1 before SIGABRT */
+	/* supervisor writes 1 before SIGABRT; keeper, at each death, 2 if that
+	 * was it and 0 otherwise: the next tenant sees how the last one died */
+	_Atomic uint32_t killed_for_stall;
 	_Atomic uint64_t owner;	 /* generation that may touch the fds */
 	uint32_t generation;	 /* tenants started so far; keeper */
 	int32_t last_exit;	 /* exit code, or minus the signal; keeper */
@@ -138,6 +139,12 @@ struct slot_header {
 	uint32_t unattributed;	 /* deaths no connection explains */
 	uint64_t died_ns;	 /* CLOCK_MONOTONIC, keeper, at the death */
 	uint64_t served_ns;	 /* tenant, when it served again */
+
+	/* The keeper's restart policy, written by the tenant from its settings:
+	 * a keeper parses nothing.  crash_window_ms 0: not written yet. */
+	_Atomic uint32_t backoff_ms;
+	_Atomic uint32_t backoff_max_ms;
+	_Atomic uint32_t crash_window_ms;
 
 	/* Where the last tenant died, to tell a repeat. */
 	uint32_t death_rec;

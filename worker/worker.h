@@ -71,12 +71,20 @@ struct worker {
 	struct event *channel_read;
 	struct event *channel_write;
 	struct event *beat;
+	char log_label[8];
+	int exit_code;
+	bool is_leaving;
+	bool is_recycling;
+	uint32_t beats; /* of the timer */
 };
 
 int worker_main(int argc, char **argv, const struct worker_ops *);
 
 /* The fd directory of the slot header.  find: -1 when absent. */
 int worker_fd(const struct worker *, enum slot_fd_kind, uint32_t index);
+/* put: fd, made by the program, is to outlive this tenant.  It becomes the
+ * slot's; one that stood there before is closed.  -ENOSPC. */
+int worker_fd_put(struct worker *, enum slot_fd_kind, uint32_t index, int fd);
 
 /* Counts as one loop turn; call from busy callbacks as well. */
 void worker_beat(struct worker *);

@@ -75,10 +75,8 @@ admission_is_proxy(const struct gateway *g, const uint8_t addr[16])
 	struct ipaddr a;
 
 	memcpy(a.bytes, addr, sizeof(a.bytes));
-	for (uint32_t i = 0; i < g->proxy_count; i++)
-		if (cidr_contains(&g->proxies[i], &a))
-			return true;
-	return false;
+	return cidr_list_contains(&g->worker->settings.auth.trusted_proxies,
+	    &a);
 }
 
 void

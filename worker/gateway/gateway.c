@@ -177,26 +177,6 @@ on_accept_again(evutil_socket_t fd, short what, void *arg)
 	accept_resume(g);
 }
 
-static void
-gateway_set_proxies(struct gateway *g)
-{
-	const char *list = g->worker->settings.auth.trusted_proxies;
-
-	g->proxy_count = 0;
-	while (*list != '\0' && g->proxy_count < SETTINGS_MAX_PROXIES) {
-		size_t n = strcspn(list, " ");
-		char text[CIDR_TEXT_SIZE];
-
-		if (n > 0 && n < sizeof(text)) {
-			memcpy(text, list, n);
-			text[n] = '\0';
-			if (cidr_parse(text, &g->proxies[g->proxy_count]) == 0)
-				g->proxy_count++;
-		}
-		list += n + strspn(list + n, " ");
-	}
-}
-
 void
 gateway_apply_settings(struct gateway *g)
 {
@@ -212,7 +192,6 @@ gateway_apply_settings(struct gateway *g)
 	g->byte_rate = token_rate_make(bytes,
 	    bytes > s->websocket.max_message ? bytes :
 					       s->websocket.max_message);
-	gateway_set_proxies(g);
 	arena_set_limit(g->arena, s->memory.max_arena / (slots > 0 ? slots : 1));
 	atomic_store(&g->slot->arena_limit_kib,
 	    (uint32_t)(arena_limit(g->arena) / 1024));

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/cidr.h"
 #include "lib/timer_wheel.h"
 #include "lib/token_bucket.h"
 #include "proto/arena.h"
@@ -61,8 +60,6 @@ struct gateway {
 	struct token_rate handshake_rate;
 	struct token_rate message_rate;
 	struct token_rate byte_rate;
-	struct cidr proxies[SETTINGS_MAX_PROXIES];
-	uint32_t proxy_count;
 
 	/* accepting */
 	bool accept_paused;

@@ -71,17 +71,15 @@ static bool
 handshake_origin_ok(const struct gateway *g, const struct http_request *req)
 {
 	const char *list = g->worker->settings.websocket.origins;
+	const char *item;
+	size_t n;
 
 	if (list[0] == '\0' || req->origin.ptr == NULL)
 		return true; /* only browsers send it, and they always do */
-	while (*list != '\0') {
-		size_t n = strcspn(list, " ");
-
-		if (n > 0 && n == req->origin.len &&
-		    memcmp(list, req->origin.ptr, n) == 0)
+	while ((item = conf_item_next(&list, &n)) != NULL)
+		if (n == req->origin.len &&
+		    memcmp(item, req->origin.ptr, n) == 0)
 			return true;
-		list += n + strspn(list + n, " ");
-	}
 	return false;
 }
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The classification of open fds when a tenant starts: those of the slot stay,
+ * those nobody knows are offered to the program or closed.
+ */
+#ifndef HOLDFAST_WORKER_FD_SWEEP_H
+#define HOLDFAST_WORKER_FD_SWEEP_H
+
+#include "worker/worker.h"
+
+/*
+ * Looks at every open fd of this process.  -ENOMEM: nothing was done.
+ * *out_closed: how many nobody wanted.
+ */
+int fd_sweep(struct worker *, uint32_t *out_closed);
+
+#endif

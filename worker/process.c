@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Process attributes of keepers and tenants (see process.h).  Owns nothing;
+ * each read of /proc opens an fd that is closed before the call returns.
+ */
+#include "worker/process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "lib/fd.h"
+#include "lib/parse.h"
+
+#define OOM_SCORE   "500"
+#define STATUS_SIZE 4096
+
+static void
+set_handler(int signo, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(signo, &action, NULL);
+}
+
+void
+process_signals(void)
+{
+	static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT,
+		SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU,
+		SIGXFSZ };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		set_handler(ignored[i], SIG_IGN);
+	/* Inherited as ignored, it would make waitid(2) forget the child. */
+	set_handler(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
+process_name(const char *label)
+{
+	char name[PROCESS_LABEL_SIZE + 4];
+
+	snprintf(name, sizeof(name), "hf-%s", label);
+	prctl(PR_SET_NAME, name);
+}
+
+int
+process_offer_to_oom(void)
+{
+	return fd_write_file("/proc/self/oom_score_adj", OOM_SCORE);
+}
+
+int
+process_core_limit(bool wanted)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) == -1)
+		return -errno;
+	limit.rlim_cur = wanted ? limit.rlim_max : 0;
+	return setrlimit(RLIMIT_CORE, &limit) == -1 ? -errno : 0;
+}
+
+int
+process_spare_fds(uint32_t spare)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -errno;
+	if (limit.rlim_cur <= (rlim_t)spare * 2)
+		return 0;
+	limit.rlim_cur -= spare;
+	return setrlimit(RLIMIT_NOFILE, &limit) == -1 ? -errno : 0;
+}
+
+/* The unsigned number behind blanks at p, whatever follows it. */
+static int
+read_number(const char *p, uint64_t *out)
+{
+	size_t len;
+
+	p += strspn(p, " \t");
+	len = strspn(p, "0123456789");
+	return parse_u64_n(p, len, 0, UINT64_MAX, out);
+}
+
+int
+process_status(const char *key, uint64_t *out)
+{
+	char text[STATUS_SIZE];
+	size_t key_len = strlen(key);
+	size_t len;
+	int rc;
+
+	rc = fd_read_file("/proc/self/status", text, sizeof(text), &len);
+	if (rc != 0)
+		return rc;
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, key_len) == 0 && line[key_len] == ':')
+			return read_number(line + key_len + 1, out);
+	}
+	return -ENOENT;
+}
+
+int
+process_start_time(uint64_t *out)
+{
+	char text[STATUS_SIZE];
+	const char *p;
+	size_t len;
+	int rc;
+
+	rc = fd_read_file("/proc/self/stat", text, sizeof(text), &len);
+	if (rc != 0)
+		return rc;
+	/* The name, field 2, may hold blanks and parentheses. */
+	p = strrchr(text, ')');
+	for (int field = 2; p != NULL && field < 22; field++) {
+		p = strchr(p, ' ');
+		p = p == NULL ? NULL : p + 1;
+	}
+	return p == NULL ? -EPROTO : read_number(p, out);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a keeper and a tenant do to themselves as processes: signals, names,
+ * limits, and what /proc says of them.
+ */
+#ifndef HOLDFAST_WORKER_PROCESS_H
+#define HOLDFAST_WORKER_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "g0-keeper" and the like, with its NUL. */
+#define PROCESS_LABEL_SIZE 24
+
+/*
+ * Ignores what only means something to the supervisor (TERM, INT, HUP, USR1
+ * and so on), leaves the rest at its default, blocks nothing.  Ignored signals
+ * stay so over an exec.
+ */
+void process_signals(void);
+
+/* The name that ps shows: "hf-" and the label, cut to 15 bytes. */
+void process_name(const char *label);
+
+/* Tenants are to be the kernel's choice when memory ends, not keepers. */
+int process_offer_to_oom(void);
+
+/* 0 unless wanted: a dump delays recovery and holds the clients' bytes. */
+int process_core_limit(bool wanted);
+
+/*
+ * Lowers the soft fd limit by `spare`, so that whatever the process accepts
+ * leaves the next keeper and tenant, who start with the old limit, room to
+ * load and adopt.
+ */
+int process_spare_fds(uint32_t spare);
+
+/* A number of /proc/self/status, such as "FDSize" or "RssAnon" (in kB). */
+int process_status(const char *key, uint64_t *out);
+
+/* Field 22 of /proc/self/stat: with the pid it names a process for good. */
+int process_start_time(uint64_t *out);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tenant of a slot, from its first instruction after clone3() to its exit;
+ * see tenant.c.  tenant_channel.c is its end of the control channel.
+ */
+#ifndef HOLDFAST_WORKER_TENANT_H
+#define HOLDFAST_WORKER_TENANT_H
+
+#include "worker/worker.h"
+
+/* worker: ops, slot, slot_no and generation are set, the rest is zero. */
+_Noreturn void tenant_main(struct worker *);
+
+/* Reads SLOT_FD_SETTINGS; without such an fd the settings are defaults. */
+int tenant_read_settings(struct worker *);
+/* Log level and format, limits, and the keeper's policy in the header. */
+void tenant_apply_settings(struct worker *);
+/* Asks the program to leave at a safe point. */
+void tenant_recycle(struct worker *, const char *why);
+
+/* Watches the channel and says Hello.  Without an entry in the directory the
+ * tenant runs without a supervisor.  Fails only for want of memory. */
+int tenant_channel_open(struct worker *);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tenant's end of the control channel: the messages that all programs
+ * handle alike, fds and settings that change at run time, and what is told to
+ * the supervisor.  Without one (it is away, or broke protocol) the tenant runs
+ * on and messages are dropped.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "worker/process.h"
+#include "worker/slot_fds.h"
+#include "worker/tenant.h"
+
+/* Messages handled in one turn of the loop; clients are to get theirs. */
+#define MESSAGES_PER_TURN 16
+
+static void
+lose_supervisor(struct worker *worker, int rc)
+{
+	event_free(worker->channel_read);
+	event_free(worker->channel_write);
+	worker->channel_read = NULL;
+	worker->channel_write = NULL;
+	slot_fds_remove(worker->slot, SLOT_FD_TENANT_CHANNEL, 0);
+	channel_clear(&worker->channel);
+	if (rc == -ECONNRESET || rc == -EPIPE)
+		log_notice("supervisor_gone", "the tenant runs on without it");
+	else
+		log_warn("channel_broken", "the tenant runs on without it",
+		    log_errno(rc));
+}
+
+void
+worker_send(struct worker *worker, enum message_kind kind,
+    const ProtobufCMessage *body)
+{
+	int rc;
+
+	if (worker->channel.fd == -1)
+		return;
+	rc = channel_send(&worker->channel, kind, body, NULL, 0);
+	/* Whoever is gone shows on the reading side. */
+	if (rc != 0 && rc != -EPIPE)
+		log_warn("send_failed", "the message is lost",
+		    log_text("message", message_kind_name(kind)),
+		    log_errno(rc));
+	if (channel_wants_write(&worker->channel))
+		event_add(worker->channel_write, NULL);
+}
+
+/* A copy that protobuf-c, which only reads it, may point at. */
+static char *
+copy_text(char *copy, size_t cap, const char *text)
+{
+	size_t len = strnlen(text, cap - 1);
+
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+void
+worker_event(struct worker *worker, const char *kind, const char *client,
+    const char *text, int64_t value)
+{
+	Holdfast__Event body = HOLDFAST__EVENT__INIT;
+	char kind_copy[64], client_copy[256], text_copy[1024];
+
+	log_notice(kind, text, log_text("client", client),
+	    log_int("value", value));
+	body.kind = copy_text(kind_copy, sizeof(kind_copy), kind);
+	if (client != NULL)
+		body.client = copy_text(client_copy, sizeof(client_copy),
+		    client);
+	if (text != NULL)
+		body.text = copy_text(text_copy, sizeof(text_copy), text);
+	body.has_slot = 1;
+	body.slot = worker->slot_no;
+	body.has_time_ms = 1;
+	body.time_ms = clock_real_ms();
+	body.has_value = 1;
+	body.value = value;
+	worker_send(worker, MSG_EVENT, &body.base);
+}
+
+static int
+on_hello(struct worker *worker, struct message *msg)
+{
+	const Holdfast__Hello *hello = (const Holdfast__Hello *)msg->body;
+
+	if (hello->protocol == MESSAGE_PROTOCOL &&
+	    hello->layout == SLOT_LAYOUT && hello->slot == worker->slot_no &&
+	    hello->nonce == worker->slot->nonce)
+		return 0;
+	log_error("hello_refused", "this supervisor is not ours",
+	    log_text("build", hello->build),
+	    log_uint("protocol", hello->protocol),
+	    log_uint("layout", hello->layout), log_uint("slot", hello->slot));
+	return -EPROTO;
+}
+
+static void
+change_settings(struct worker *worker)
+{
+	struct settings old = worker->settings;
+	int rc = tenant_read_settings(worker);
+
+	if (rc != 0) {
+		log_error("settings_unreadable", "the old ones stay in force",
+		    log_errno(rc));
+		worker->settings = old;
+		return;
+	}
+	tenant_apply_settings(worker);
+	if (worker->ops->settings_changed != NULL)
+		worker->ops->settings_changed(worker, &old);
+}
+
+/* Takes fd in every case. */
+static void
+take_fd(struct worker *worker, enum slot_fd_kind kind, uint32_t index, int fd)
+{
+	int old, rc;
+
+	if (kind == SLOT_FD_LOG) {
+		/* Shared with the keeper, which logs there, too. */
+		if (dup2(fd, STDERR_FILENO) == -1)
+			log_warn("log_kept", NULL, log_errno(errno));
+		fd_close(&fd);
+		return;
+	}
+	rc = slot_fds_put(worker->slot, kind, index, fd, &old);
+	if (rc != 0) {
+		log_error("fd_refused", "the directory has no room for it",
+		    log_text("kind", slot_fd_kind_name(kind)),
+		    log_uint("index", index), log_errno(rc));
+		fd_close(&fd);
+		return;
+	}
+	if (kind == SLOT_FD_SETTINGS)
+		change_settings(worker);
+	else if (worker->ops->fd_changed != NULL)
+		worker->ops->fd_changed(worker, kind, index, old);
+	fd_close(&old);
+}
+
+static int
+on_fds(struct worker *worker, struct message *msg)
+{
+	const Holdfast__Fds *fds = (const Holdfast__Fds *)msg->body;
+
+	for (size_t i = 0; i < fds->n_spec; i++) {
+		uint32_t kind = fds->spec[i]->kind;
+		int fd = msg->fds[i];
+
+		/* Channels are not replaced over themselves. */
+		if (kind == SLOT_FD_NONE || kind >= SLOT_FD_KIND_MAX ||
+		    kind == SLOT_FD_KEEPER_CHANNEL ||
+		    kind == SLOT_FD_TENANT_CHANNEL)
+			return -EPROTO;
+		msg->fds[i] = -1;
+		take_fd(worker, (enum slot_fd_kind)kind, fds->spec[i]->index,
+		    fd);
+	}
+	return 0;
+}
+
+static int
+on_recycle(struct worker *worker, struct message *msg)
+{
+	(void)msg;
+	tenant_recycle(worker, "operator");
+	return 0;
+}
+
+static int
+on_log_level(struct worker *worker, struct message *msg)
+{
+	const Holdfast__LogLevel *body = (const Holdfast__LogLevel *)msg->body;
+	enum log_level level;
+
+	(void)worker;
+	if (log_level_parse(body->level, &level) == 0)
+		log_set_level(level);
+	return 0;
+}
+
+static int
+handle(struct worker *worker, struct message *msg)
+{
+	static int (*const handlers[MSG_KIND_MAX])(struct worker *,
+	    struct message *) = {
+		[MSG_HELLO] = on_hello,
+		[MSG_FDS] = on_fds,
+		[MSG_RECYCLE] = on_recycle,
+		[MSG_LOG_LEVEL] = on_log_level,
+	};
+
+	if (handlers[msg->kind] != NULL)
+		return handlers[msg->kind](worker, msg);
+	if (worker->ops->message != NULL)
+		worker->ops->message(worker, msg);
+	return 0;
+}
+
+static void
+on_channel_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	struct message msg;
+	int rc = 1;
+
+	(void)fd;
+	(void)what;
+	worker_beat(worker);
+	for (int i = 0; i < MESSAGES_PER_TURN && rc == 1; i++) {
+		rc = channel_recv(&worker->channel, &msg);
+		if (rc != 1)
+			break;
+		rc = handle(worker, &msg) == 0 ? 1 : -EPROTO;
+		message_clear(&msg);
+	}
+	if (rc < 0)
+		lose_supervisor(worker, rc);
+}
+
+static void
+on_channel_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	/* An error shows on the reading side, too. */
+	if (channel_flush(&worker->channel) != 1)
+		event_del(worker->channel_write);
+}
+
+static void
+say_hello(struct worker *worker)
+{
+	Holdfast__Hello body = HOLDFAST__HELLO__INIT;
+	char build[] = HOLDFAST_VERSION;
+
+	body.protocol = MESSAGE_PROTOCOL;
+	body.layout = SLOT_LAYOUT;
+	body.build = build;
+	body.slot = worker->slot_no;
+	body.role = PEER_TENANT;
+	body.nonce = worker->slot->nonce;
+	body.pid = (uint32_t)getpid();
+	/* 0 without /proc. */
+	process_start_time(&body.start_time);
+	worker_send(worker, MSG_HELLO, &body.base);
+}
+
+int
+tenant_channel_open(struct worker *worker)
+{
+	int fd = worker_fd(worker, SLOT_FD_TENANT_CHANNEL, 0);
+
+	if (fd == -1)
+		return 0;
+	channel_init(&worker->channel, fd, PEER_TENANT, PEER_SUPERVISOR);
+	worker->channel_read = event_new(worker->base, fd, EV_READ | EV_PERSIST,
+	    on_channel_read, worker);
+	worker->channel_write = event_new(worker->base, fd,
+	    EV_WRITE | EV_PERSIST, on_channel_write, worker);
+	if (worker->channel_read == NULL || worker->channel_write == NULL ||
+	    event_add(worker->channel_read, NULL) == -1)
+		return -ENOMEM;
+	say_hello(worker);
+	return 0;
+}
