@@ -17,6 +17,8 @@
 #define NODE_MAGIC	    0x314544304e464c48ULL
 #define NODE_LAYOUT	    1u
 #define NODE_POISON_ENTRIES 256u
+#define NODE_IP_MIN_ENTRIES 256u /* a page */
+#define NODE_IP_MAX_ENTRIES (1u << 20)
 
 struct node_slot {
 	_Atomic uint32_t connections; /* records in use */
@@ -26,10 +28,12 @@ struct node_slot {
 	uint8_t pad[48];
 };
 
+#define NODE_POISON_REFUSED 0x80000000u
+
 struct node_poison {
 	_Atomic uint64_t key; /* keyed hash of client id or address; 0: free */
-	_Atomic uint32_t faults;
-	_Atomic uint32_t refuse_until; /* CLOCK_MONOTONIC seconds */
+	_Atomic uint32_t faults; /* NODE_POISON_REFUSED: and over the limit */
+	_Atomic uint32_t refuse_until; /* end of its life, monotonic seconds */
 };
 
 struct node_ip {
@@ -55,7 +59,7 @@ struct node_shared {
 	_Atomic uint64_t handshake_tat __attribute__((aligned(64)));
 	struct node_slot slot[SLOT_MAX_WORKERS] __attribute__((aligned(64)));
 	struct node_poison poison[NODE_POISON_ENTRIES];
-	/* struct node_ip[SLOT_MAX_WORKERS][ip_entries] follows */
+	/* on the next page: struct node_ip[SLOT_MAX_WORKERS][ip_entries] */
 };
 
 struct node {
@@ -63,26 +67,33 @@ struct node {
 	struct node_ip *ips;
 	uint64_t bytes;
 	uint32_t ip_entries;
+	int fd;		      /* borrowed: must stay open */
+	uint64_t ip_reserved; /* bit per slot whose part has its pages */
 };
 
 uint64_t node_bytes(uint32_t ip_entries);
+/* A fresh memfd of node_bytes().  -EINVAL: sizes; -ENOMEM, -errno. */
 int node_format(int fd, uint32_t slots, uint32_t ip_entries,
     const uint8_t hash_key[32]);
+/* -EPROTO, -EPROTONOSUPPORT: not a node's memfd, or another layout. */
 int node_attach(struct node *, int fd);
 void node_detach(struct node *);
 
 uint32_t node_connections(const struct node *); /* sum over all slots */
 
-/* Connections of one address.  node_ip_count: over all slots.  add/remove:
- * the calling slot's own part; add: -ENOSPC when its part is full. */
+/* Connections of one address.  node_ip_count: over all slots, and not exact
+ * while others write.  add/remove: the calling slot's own part; add: -ENOSPC
+ * when its part is full, -ENOMEM; nothing is counted then, and remove of a key
+ * that is not there does nothing. */
 uint32_t node_ip_count(const struct node *, uint64_t key);
 int node_ip_add(struct node *, uint32_t slot, uint64_t key);
 void node_ip_remove(struct node *, uint32_t slot, uint64_t key);
 void node_ip_clear(struct node *, uint32_t slot); /* adoption: then re-add */
 
-/* Poison table.  fault: counts one more for key; once `limit` is reached
- * (within the entry's life) refuses until now_s + refuse_s.  refused: is key
- * refused now?  The oldest entry gives way when the table is full. */
+/* Poison table.  fault: counts one more for key and tells the count; once
+ * `limit` is reached (0: never) key is refused until now_s + refuse_s.  An
+ * entry lives for refuse_s after its last fault.  refused: is key refused now?
+ * The entry that would end first gives way when the table is full. */
 uint32_t node_poison_fault(struct node *, uint64_t key, uint32_t limit,
     uint32_t refuse_s, uint32_t now_s);
 int node_poison_refused(const struct node *, uint64_t key, uint32_t now_s);
