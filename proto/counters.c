@@ -374,13 +374,13 @@ static const struct {
 	const char *help;
 } histograms[HISTOGRAM_MAX] = {
 	[HISTOGRAM_PING_US] = { "ping_latency_seconds",
-		"From our ping to the client's pong." },
+	    "From our ping to the client's pong." },
 	[HISTOGRAM_LOOP_LAG_US] = { "loop_lag_seconds",
-		"Time of one turn of the event loop." },
+	    "Time of one turn of the event loop." },
 	[HISTOGRAM_RECOVERY_US] = { "recovery_seconds",
-		"From a tenant's death to its successor serving." },
+	    "From a tenant's death to its successor serving." },
 	[HISTOGRAM_DISPATCH_US] = { "dispatch_seconds",
-		"From an API request to its receipt." },
+	    "From an API request to its receipt." },
 };
 
 const struct counter_info *

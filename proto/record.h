@@ -12,11 +12,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define RECORD_NONE UINT32_MAX
-#define RECORD_ID_MAX 100u
+#define RECORD_NONE	 UINT32_MAX
+#define RECORD_ID_MAX	 100u
 #define RECORD_ID_INLINE 40u
-#define RECORD_ID_REST (RECORD_ID_MAX - RECORD_ID_INLINE)
-#define RECORD_STASH 131u /* a control frame: 6 + 125 bytes */
+#define RECORD_ID_REST	 (RECORD_ID_MAX - RECORD_ID_INLINE)
+#define RECORD_STASH	 131u /* a control frame: 6 + 125 bytes */
 
 enum record_state {
 	RECORD_FREE,
@@ -28,25 +28,26 @@ enum record_state {
 	RECORD_STATE_MAX
 };
 
-#define RECORD_DEFLATE 0x0001u	   /* permessage-deflate negotiated */
-#define RECORD_HINT 0x0002u	   /* client reads reconnect_ms in the reason */
-#define RECORD_WANT_OUT 0x0004u	   /* EPOLLOUT is registered */
-#define RECORD_PAUSED 0x0008u	   /* EPOLLIN is not registered */
-#define RECORD_PINGED 0x0010u	   /* a ping is unanswered */
-#define RECORD_FIN_SENT 0x0020u	   /* noted before shutdown(SHUT_WR) */
-#define RECORD_CLOSE_SENT 0x0040u  /* our close frame is in the output */
-#define RECORD_CLOSE_GOT 0x0080u   /* the peer's close frame was read */
-#define RECORD_FIN_AFTER 0x0100u   /* shutdown once the output is flushed */
-#define RECORD_INDEXED 0x0200u	   /* counted under its client id */
-#define RECORD_QUARANTINE 0x0400u  /* 1011: a tenant died serving it */
-#define RECORD_PROXIED 0x0800u	   /* addr came from a trusted proxy */
-#define RECORD_COUNTED 0x1000u	   /* counted under its address */
-#define RECORD_ADMITTED 0x2000u	   /* has a token of the handshake rate */
-#define RECORD_GENERATED 0x4000u   /* brought no client id of its own */
+#define RECORD_DEFLATE	  0x0001u /* permessage-deflate negotiated */
+#define RECORD_HINT	  0x0002u /* client reads reconnect_ms in the reason */
+#define RECORD_WANT_OUT	  0x0004u /* EPOLLOUT is registered */
+#define RECORD_PAUSED	  0x0008u /* EPOLLIN is not registered */
+#define RECORD_PINGED	  0x0010u /* a ping is unanswered */
+#define RECORD_FIN_SENT	  0x0020u /* noted before shutdown(SHUT_WR) */
+#define RECORD_CLOSE_SENT 0x0040u /* our close frame is in the output */
+#define RECORD_CLOSE_GOT  0x0080u /* the peer's close frame was read */
+#define RECORD_FIN_AFTER  0x0100u /* shutdown once the output is flushed */
+#define RECORD_INDEXED	  0x0200u /* counted under its client id */
+#define RECORD_QUARANTINE 0x0400u /* 1011: a tenant died serving it */
+#define RECORD_PROXIED	  0x0800u /* addr came from a trusted proxy */
+#define RECORD_COUNTED	  0x1000u /* counted under its address */
+#define RECORD_ADMITTED	  0x2000u /* has a token of the handshake rate */
+#define RECORD_GENERATED  0x4000u /* brought no client id of its own */
 
 /* The journalled part. */
 struct record_body {
-	uint32_t gen; /* bumped at each birth: (index, gen) names a connection */
+	uint32_t
+	    gen; /* bumped at each birth: (index, gen) names a connection */
 	int32_t fd;
 	uint8_t state; /* enum record_state */
 	uint8_t id_len;
@@ -65,8 +66,8 @@ struct record_body {
 	uint32_t ping_us;	  /* when the unanswered ping left, wraps */
 	uint32_t ping_latency_us; /* of the last answered one; 0: none yet */
 	uint32_t expiry;	  /* unix seconds; 0: never */
-	uint32_t busy;		  /* arena block of struct record_busy; 0: idle */
-	uint32_t rate_messages;	  /* token_bucket32 state */
+	uint32_t busy;		/* arena block of struct record_busy; 0: idle */
+	uint32_t rate_messages; /* token_bucket32 state */
 	uint32_t rate_bytes;
 	uint16_t close_code;
 	uint16_t deadline_ds; /* close or linger deadline, 1/10 s, wraps */
@@ -74,8 +75,8 @@ struct record_body {
 };
 
 struct record {
-	_Atomic uint32_t seq;	   /* odd: being written */
-	uint32_t timer[3];	   /* struct timer_node; tenant's own */
+	_Atomic uint32_t seq; /* odd: being written */
+	uint32_t timer[3];    /* struct timer_node; tenant's own */
 	struct record_body body;
 };
 

@@ -16,7 +16,7 @@
 #include "lib/cidr.h"
 #include "lib/conf_table.h"
 
-#define SETTINGS_MAX_LISTEN  16
+#define SETTINGS_MAX_LISTEN 16
 
 /* Which programs receive a key: bits in conf_key flags. */
 #define SETTINGS_SUPERVISOR 1u
@@ -67,7 +67,7 @@ struct settings {
 		char origins[1024]; /* as conf_item_next() reads; "": any */
 	} websocket;
 	struct {
-		int mode;		    /* enum auth_mode */
+		int mode; /* enum auth_mode */
 		struct cidr_list trusted_proxies;
 	} auth;
 	struct {
@@ -114,9 +114,9 @@ struct settings {
 		bool core_dumps;
 	} worker;
 	struct {
-		int level; /* enum log_level */
+		int level;	  /* enum log_level */
 		char target[256]; /* stderr, syslog, or a path */
-		int format; /* enum log_format */
+		int format;	  /* enum log_format */
 	} log;
 };
 

@@ -18,9 +18,9 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/heartbeat.h"
 
-#define ACCEPT_BATCH 64
-#define SHARE_PAUSE_US 5000
-#define SHARE_PAUSES 4u /* in a row; then accept a batch all the same */
+#define ACCEPT_BATCH	 64
+#define SHARE_PAUSE_US	 5000
+#define SHARE_PAUSES	 4u /* in a row; then accept a batch all the same */
 #define TROUBLE_PAUSE_US 100000
 
 static void

@@ -17,8 +17,9 @@
 static uint32_t
 admission_retry_ms(const struct gateway *g)
 {
-	uint32_t node = atomic_load_explicit(
-	    &g->worker->node.shared->retry_after_ms, memory_order_relaxed);
+	uint32_t node =
+	    atomic_load_explicit(&g->worker->node.shared->retry_after_ms,
+		memory_order_relaxed);
 	uint64_t least = g->worker->settings.admission.retry_after_ms;
 	uint32_t ms = node > least ? node : (uint32_t)least;
 

@@ -24,7 +24,7 @@
 #include "worker/gateway/ws_frame.h"
 
 #define HOPELESS_DEATHS 3u
-#define STALL_WAS_IT 2u /* header.killed_for_stall, as the keeper leaves it */
+#define STALL_WAS_IT	2u /* header.killed_for_stall, as the keeper leaves it */
 
 static bool
 adopt_was_fault(const struct gateway *g)
@@ -80,8 +80,8 @@ adopt_poison(struct gateway *g, const struct record_body *b, const char *id)
 		return;
 	if (!(b->flags & RECORD_GENERATED))
 		(void)node_poison_fault(node,
-		    conn_client_key(g, id, strlen(id)),
-		    s->worker.poison_faults, refuse_s, now_s);
+		    conn_client_key(g, id, strlen(id)), s->worker.poison_faults,
+		    refuse_s, now_s);
 	/* An address may stand for many clients: it takes more, and a proxy's
 	 * or this host's own never counts. */
 	memcpy(addr.bytes, b->addr, sizeof(addr.bytes));

@@ -83,8 +83,7 @@ conn_begin_close(struct gateway *g, struct step_work *w, uint16_t code,
 	counter_add(gateway_counters(g), cause, 1);
 	w->body.state = RECORD_CLOSING;
 	w->body.close_code = code;
-	conn_set_deadline(g, w,
-	    g->worker->settings.websocket.close_timeout_ms);
+	conn_set_deadline(g, w, g->worker->settings.websocket.close_timeout_ms);
 	if (output_close(g, w, code, reason) != 0)
 		step_doom(g, COUNTER_CLOSE_MEMORY);
 }
@@ -149,8 +148,8 @@ conn_settle_kick(struct gateway *g)
 static enum counter
 conn_eof_cause(const struct step_work *w)
 {
-	return w->body.state == RECORD_HANDSHAKE ?
-	    COUNTER_HANDSHAKE_ABANDONED : COUNTER_CLOSE_EOF;
+	return w->body.state == RECORD_HANDSHAKE ? COUNTER_HANDSHAKE_ABANDONED :
+						   COUNTER_CLOSE_EOF;
 }
 
 void

@@ -16,9 +16,9 @@
 #include "worker/gateway/output.h"
 #include "worker/gateway/ws_frame.h"
 
-#define DELIVER_BATCH 256
+#define DELIVER_BATCH	256
 #define BROADCAST_BATCH 128
-#define DELIVER_ROOM 4096u /* free bytes of the ring up that receipts need */
+#define DELIVER_ROOM	4096u /* free bytes of the ring up that receipts need */
 
 static void
 deliver_tell(struct gateway *g, const struct ring_receipt *r)
@@ -47,9 +47,9 @@ deliver_receipt(struct gateway *g, const struct step_work *w)
 	else if (w->body.given < w->end_position)
 		r.status = RECEIPT_QUEUED;
 	counter_add(gateway_counters(g),
-	    r.status == RECEIPT_DELIVERED    ? COUNTER_DELIVERED :
-		r.status == RECEIPT_QUEUED   ? COUNTER_QUEUED :
-					       COUNTER_DELIVER_NOT_CONNECTED,
+	    r.status == RECEIPT_DELIVERED  ? COUNTER_DELIVERED :
+		r.status == RECEIPT_QUEUED ? COUNTER_QUEUED :
+					     COUNTER_DELIVER_NOT_CONNECTED,
 	    1);
 	deliver_tell(g, &r);
 }
@@ -123,8 +123,8 @@ deliver_message(struct gateway *g, const struct ring_entry *e)
 		return;
 	}
 	w = step_begin(g, STEP_DELIVER, d.rec);
-	if (!deliver_into(g, w, d.opcode == WS_OP_BINARY ? WS_OP_BINARY :
-							   WS_OP_TEXT,
+	if (!deliver_into(g, w,
+		d.opcode == WS_OP_BINARY ? WS_OP_BINARY : WS_OP_TEXT,
 		e->data + sizeof(d), e->len - sizeof(d))) {
 		step_end(g);
 		deliver_refuse(g, e->seq, d.token, d.rec, d.gen,
@@ -165,8 +165,10 @@ deliver_kick(struct gateway *g, const struct ring_entry *e)
 					  COUNTER_CLOSE_KICKED);
 	if (k.token != 0)
 		deliver_tell(g,
-		    &(struct ring_receipt){ .token = k.token, .rec = k.rec,
-			.gen = k.gen, .status = RECEIPT_DELIVERED });
+		    &(struct ring_receipt){ .token = k.token,
+			.rec = k.rec,
+			.gen = k.gen,
+			.status = RECEIPT_DELIVERED });
 	commit_store(&g->slot->ring_applied, e->seq);
 }
 
@@ -197,8 +199,8 @@ deliver_broadcast(struct gateway *g, const struct ring_entry *e)
 			continue;
 		n++;
 		w = step_begin(g, STEP_DELIVER, rec);
-		if (!deliver_into(g, w, d.opcode == WS_OP_BINARY ?
-			    WS_OP_BINARY : WS_OP_TEXT,
+		if (!deliver_into(g, w,
+			d.opcode == WS_OP_BINARY ? WS_OP_BINARY : WS_OP_TEXT,
 			e->data + sizeof(d), e->len - sizeof(d))) {
 			step_end(g);
 			counter_add(gateway_counters(g), COUNTER_DROPPED_SLOW,
@@ -216,7 +218,8 @@ deliver_broadcast(struct gateway *g, const struct ring_entry *e)
 	if (d.token != 0)
 		deliver_tell(g,
 		    &(struct ring_receipt){ .token = d.token,
-			.position = g->broadcast_sent, .rec = RECORD_NONE,
+			.position = g->broadcast_sent,
+			.rec = RECORD_NONE,
 			.status = RECEIPT_DELIVERED });
 	commit_store(&slot->ring_applied, e->seq);
 	return true;
@@ -226,8 +229,8 @@ deliver_broadcast(struct gateway *g, const struct ring_entry *e)
 static bool
 deliver_entry(struct gateway *g, const struct ring_entry *e)
 {
-	if (e->seq <= atomic_load_explicit(&g->slot->ring_applied,
-		memory_order_relaxed))
+	if (e->seq <=
+	    atomic_load_explicit(&g->slot->ring_applied, memory_order_relaxed))
 		return true; /* a tenant died after its effect */
 	switch (e->kind) {
 	case RING_DELIVER:
@@ -285,8 +288,7 @@ deliver_pending_token(struct gateway *g)
 	struct ring_entry e;
 
 	if (ring_peek(&g->down, &e) != 1 || e.kind != RING_DELIVER ||
-	    e.seq != atomic_load(&g->slot->ring_applied) ||
-	    e.len < sizeof(d))
+	    e.seq != atomic_load(&g->slot->ring_applied) || e.len < sizeof(d))
 		return 0;
 	memcpy(&d, e.data, sizeof(d));
 	return d.token;

@@ -24,10 +24,10 @@
 #include "worker/gateway/drain.h"
 #include "worker/gateway/heartbeat.h"
 
-#define GATEWAY_EVENTS 512
-#define GATEWAY_ROUNDS 4
+#define GATEWAY_EVENTS	512
+#define GATEWAY_ROUNDS	4
 #define GATEWAY_MESSAGE (2u * SLOT_SCRATCH_IN)
-#define LAZY_WAKE_US 10000
+#define LAZY_WAKE_US	10000
 
 void
 gateway_clock(struct gateway *g)
@@ -192,7 +192,8 @@ gateway_apply_settings(struct gateway *g)
 	g->byte_rate = token_rate_make(bytes,
 	    bytes > s->websocket.max_message ? bytes :
 					       s->websocket.max_message);
-	arena_set_limit(g->arena, s->memory.max_arena / (slots > 0 ? slots : 1));
+	arena_set_limit(g->arena,
+	    s->memory.max_arena / (slots > 0 ? slots : 1));
 	atomic_store(&g->slot->arena_limit_kib,
 	    (uint32_t)(arena_limit(g->arena) / 1024));
 }
@@ -231,7 +232,8 @@ static int
 gateway_map_rings(struct gateway *g)
 {
 	uint32_t slot = g->worker->slot_no;
-	int rc = ring_attach(&g->up, worker_fd(g->worker, SLOT_FD_RING_UP, slot),
+	int rc = ring_attach(&g->up,
+	    worker_fd(g->worker, SLOT_FD_RING_UP, slot),
 	    worker_fd(g->worker, SLOT_FD_RING_UP_EVENT, slot));
 
 	if (rc != 0)
@@ -269,8 +271,8 @@ gateway_attach(struct worker *worker)
 	if (g->message == NULL)
 		return -ENOMEM;
 	g->message_cap = GATEWAY_MESSAGE;
-	rc = ws_deflate_new(
-	    (int)worker->settings.websocket.compression_level, &g->deflate);
+	rc = ws_deflate_new((int)worker->settings.websocket.compression_level,
+	    &g->deflate);
 	if (rc != 0)
 		return rc;
 	gateway_apply_settings(g);

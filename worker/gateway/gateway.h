@@ -23,7 +23,7 @@
 #include "worker/worker.h"
 
 #define GATEWAY_LISTENER_TAG 0xffffff00u /* epoll data below it: records */
-#define GATEWAY_LINGER_MS 2000u
+#define GATEWAY_LINGER_MS    2000u
 
 struct gateway_listener {
 	int fd; /* borrowed: the slot's directory; -1: none */
@@ -64,7 +64,7 @@ struct gateway {
 	/* accepting */
 	bool accept_paused;
 	bool draining;
-	uint32_t share_pauses; /* in a row */
+	uint32_t share_pauses;	      /* in a row */
 	uint64_t rate_short_since_us; /* 0: the bucket has tokens */
 
 	/* drain of this slot */
@@ -80,9 +80,9 @@ struct gateway {
 
 	bool leaving;
 	bool down_waits; /* deliveries wait for room in the ring up */
-	bool up_dirty;	/* entries were put since the last wake */
-	bool up_urgent; /* and somebody waits for them */
-	uint32_t open;	/* connections past 101 */
+	bool up_dirty;	 /* entries were put since the last wake */
+	bool up_urgent;	 /* and somebody waits for them */
+	uint32_t open;	 /* connections past 101 */
 
 	/* adoption */
 	uint8_t *known_fds; /* owned, a bitmap; only while starting */

@@ -101,8 +101,8 @@ handshake_forwarded(struct step_work *w, const struct http_request *req)
 	while (at < line.len && (line.ptr[at] == ' ' || line.ptr[at] == '\t'))
 		at++;
 	len = line.len - at;
-	while (len > 0 && (line.ptr[at + len - 1] == ' ' ||
-		line.ptr[at + len - 1] == '\t'))
+	while (len > 0 &&
+	    (line.ptr[at + len - 1] == ' ' || line.ptr[at + len - 1] == '\t'))
 		len--;
 	if (len == 0 || len >= sizeof(text))
 		return;
@@ -194,8 +194,7 @@ handshake_open(struct gateway *g, struct step_work *w,
 	if (client->len > inl)
 		rc = table_set_id_rest(&g->table, w->rec, client->id,
 		    client->len);
-	if (rc != 0 || n < 0 ||
-	    output_bytes(g, w, answer, (size_t)n) != 0) {
+	if (rc != 0 || n < 0 || output_bytes(g, w, answer, (size_t)n) != 0) {
 		conn_die(g, w, COUNTER_HANDSHAKE_MEMORY);
 		return;
 	}
@@ -220,8 +219,8 @@ handshake_open(struct gateway *g, struct step_work *w,
 	if (s->websocket.max_age_ms > 0)
 		b->expiry = (uint32_t)((clock_real_ms() +
 					   s->websocket.max_age_ms +
-					   random_below((uint32_t)
-						   s->websocket.max_age_dither_ms +
+					   random_below((uint32_t)s->websocket
+							    .max_age_dither_ms +
 					       1)) /
 		    1000);
 	token_bucket32_init(&b->rate_messages, g->now_us);

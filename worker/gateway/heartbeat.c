@@ -20,7 +20,7 @@
 #include "worker/gateway/output.h"
 #include "worker/gateway/ws_frame.h"
 
-#define EARLY_MS (3 * TIMER_WHEEL_TICK_MS)
+#define EARLY_MS      (3 * TIMER_WHEEL_TICK_MS)
 #define FIRES_PER_RUN 4096u
 
 static uint32_t
@@ -43,8 +43,9 @@ heartbeat_due(const struct gateway *g, const struct record_body *b)
 
 	switch (b->state) {
 	case RECORD_HANDSHAKE:
-		return b->seen_ms + (uint32_t)g->worker->settings.websocket
-					.handshake_timeout_ms;
+		return b->seen_ms +
+		    (uint32_t)
+			g->worker->settings.websocket.handshake_timeout_ms;
 	case RECORD_OPEN:
 		next = (idle / interval + 1) * interval;
 		if (next > dead)
@@ -60,7 +61,7 @@ heartbeat_due(const struct gateway *g, const struct record_body *b)
 	default:
 		return g->now_ms +
 		    (uint32_t)((int16_t)(b->deadline_ds -
-				   (uint16_t)(g->now_us / 100000))) *
+			(uint16_t)(g->now_us / 100000))) *
 		    100u;
 	}
 }

@@ -188,15 +188,15 @@ input_data_frame(struct gateway *g, struct step_work *w,
  * used.
  */
 static size_t
-input_header(struct gateway *g, struct step_work *w, const uint8_t *p,
-    size_t n)
+input_header(struct gateway *g, struct step_work *w, const uint8_t *p, size_t n)
 {
 	struct record_busy *b = &w->busy;
 	uint8_t joined[2 * RECORD_STASH];
 	size_t had = b->stash_len, have = n, whole;
 	const uint8_t *at = p;
 	struct ws_frame_header h;
-	unsigned int flags = (b->message_opcode != 0 ? WS_FRAME_IN_MESSAGE : 0) |
+	unsigned int flags = (b->message_opcode != 0 ? WS_FRAME_IN_MESSAGE :
+						       0) |
 	    ((w->body.flags & RECORD_DEFLATE) ? WS_FRAME_DEFLATE : 0);
 	int head;
 
@@ -233,8 +233,7 @@ input_header(struct gateway *g, struct step_work *w, const uint8_t *p,
 }
 
 size_t
-input_frames(struct gateway *g, struct step_work *w, const uint8_t *p,
-    size_t n)
+input_frames(struct gateway *g, struct step_work *w, const uint8_t *p, size_t n)
 {
 	if (w->busy.frame_left > 0)
 		return input_payload(g, w, p, n);

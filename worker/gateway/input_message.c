@@ -61,8 +61,7 @@ message_room(struct gateway *g, size_t need)
 
 /* Inflates into g->message from *io_p, which may lie there itself. */
 static int
-message_inflate(struct gateway *g, const uint8_t *p, size_t n,
-    size_t *out_n)
+message_inflate(struct gateway *g, const uint8_t *p, size_t n, size_t *out_n)
 {
 	uint64_t max = g->worker->settings.websocket.max_message;
 	size_t have = 0, used, made;
@@ -121,8 +120,8 @@ message_allowed(struct gateway *g, struct step_work *w, size_t n)
 		return false;
 	}
 	if (n > 0 && g->byte_rate.per_second > 0 &&
-	    token_bucket32_charge(&w->body.rate_bytes, &g->byte_rate,
-		g->now_us, (uint32_t)n) > 0) {
+	    token_bucket32_charge(&w->body.rate_bytes, &g->byte_rate, g->now_us,
+		(uint32_t)n) > 0) {
 		input_fail(g, w, WS_CLOSE_POLICY, "too many bytes",
 		    COUNTER_CLOSE_POLICY);
 		return false;

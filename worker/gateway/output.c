@@ -12,7 +12,8 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/ws_frame.h"
 
-#define OUTPUT_DEFLATE_MIN 128u /* below it compressing costs more than it saves */
+#define OUTPUT_DEFLATE_MIN                                                     \
+	128u /* below it compressing costs more than it saves */
 
 uint64_t
 output_pending(const struct step_work *w)
@@ -28,7 +29,8 @@ output_grow(struct gateway *g, struct step_work *w, size_t room)
 {
 	uint64_t pending = output_pending(w);
 	uint64_t sent = w->busy.out_ref == 0 ?
-	    w->body.given - g->slot->step.given_base : 0;
+	    w->body.given - g->slot->step.given_base :
+	    0;
 	uint64_t want = pending + w->out_len - sent + room;
 	uint32_t ref, cap, used = 0;
 	uint8_t *to;
@@ -75,8 +77,7 @@ output_reserve(struct gateway *g, struct step_work *w, size_t n)
 	}
 	if (output_grow(g, w, n) != 0)
 		return NULL;
-	return (uint8_t *)arena_at(g->arena, w->busy.out_ref) +
-	    w->busy.out_len;
+	return (uint8_t *)arena_at(g->arena, w->busy.out_ref) + w->busy.out_len;
 }
 
 void

@@ -19,8 +19,16 @@
 #define SETTLE_TRIES 1000
 
 /* States of <netinet/tcp.h>, which cannot be included beside <linux/tcp.h>. */
-enum { SETTLE_FIN_WAIT1 = 4, SETTLE_FIN_WAIT2, SETTLE_TIME_WAIT, SETTLE_CLOSE,
-	SETTLE_CLOSE_WAIT, SETTLE_LAST_ACK, SETTLE_LISTEN, SETTLE_CLOSING };
+enum {
+	SETTLE_FIN_WAIT1 = 4,
+	SETTLE_FIN_WAIT2,
+	SETTLE_TIME_WAIT,
+	SETTLE_CLOSE,
+	SETTLE_CLOSE_WAIT,
+	SETTLE_LAST_ACK,
+	SETTLE_LISTEN,
+	SETTLE_CLOSING
+};
 
 static int
 settle_info(int fd, struct tcp_info *info)

@@ -41,8 +41,8 @@ step_load(struct gateway *g, enum step_kind kind, uint32_t rec)
 	w->body = g->table.records[rec].body;
 	w->busy_ref = w->body.busy;
 	if (w->busy_ref != 0)
-		w->busy = *(struct record_busy *)arena_at(g->arena,
-		    w->busy_ref);
+		w->busy = *(
+		    struct record_busy *)arena_at(g->arena, w->busy_ref);
 	else
 		memset(&w->busy, 0, offsetof(struct record_busy, stash));
 	w->was = w->body;
@@ -179,8 +179,9 @@ void
 step_apply_journal(struct gateway *g, bool adopting)
 {
 	struct slot_header *slot = g->slot;
-	const struct journal *j = &slot->journal[atomic_load_explicit(
-	    &slot->step.phase, memory_order_relaxed) == STEP_PARKED];
+	const struct journal *j =
+	    &slot->journal[atomic_load_explicit(&slot->step.phase,
+			       memory_order_relaxed) == STEP_PARKED];
 	uint32_t old;
 
 	if (j->busy_ref != 0)
@@ -263,8 +264,7 @@ step_send(struct gateway *g)
 		if (sent < 0)
 			return errno == EAGAIN ? 1 : -errno;
 		w->body.given += (uint64_t)sent;
-		commit_store((_Atomic uint64_t *)&r->body.given,
-		    w->body.given);
+		commit_store((_Atomic uint64_t *)&r->body.given, w->body.given);
 		counter_add(gateway_counters(g), COUNTER_BYTES_OUT,
 		    (uint64_t)sent);
 		if ((size_t)sent < n)

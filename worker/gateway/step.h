@@ -40,7 +40,7 @@ struct step_work {
 	struct record_busy was_busy; /* all zero when there was none */
 	uint32_t busy_ref;	     /* block in the arena; 0: none yet */
 	uint32_t out_len;	     /* bytes of this step in the out scratch */
-	uint64_t end_position;	     /* given, once all output is with the kernel */
+	uint64_t end_position; /* given, once all output is with the kernel */
 	/* what the journal takes besides the record */
 	uint64_t ring_applied;
 	uint64_t token; /* receipt to be sent before the step ends; 0: none */
