@@ -13,13 +13,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "proto/commit.h"
 #include "proto/counters.h"
-#include "proto/record.h"
+#include "proto/journal.h"
+#include "proto/slot_fd.h"
 
 #define SLOT_MAGIC	  0x31544c5344464c48ULL /* "HLFDSLT1" */
 #define SLOT_LAYOUT	  1u
 #define SLOT_MAX_WORKERS  64u
-#define SLOT_MAX_FDS	  512u
 #define SLOT_HEADER_BYTES (64u * 1024)
 #define SLOT_SCRATCH_IN	  (64u * 1024)
 #define SLOT_SCRATCH_OUT  (128u * 1024)
@@ -30,34 +31,6 @@ enum slot_kind {
 	SLOT_KIND_AUDIT,
 };
 
-/* What an fd of the slot is; `index` tells several of one kind apart. */
-enum slot_fd_kind {
-	SLOT_FD_NONE,
-	SLOT_FD_KEEPER_CHANNEL, /* keeper <-> supervisor */
-	SLOT_FD_TENANT_CHANNEL, /* tenant <-> supervisor */
-	SLOT_FD_TABLE, /* gateway: own; relay: index = slot, 0xffff = own */
-	SLOT_FD_ARENA,
-	SLOT_FD_NODE,	  /* node-wide memfd, proto/node.h */
-	SLOT_FD_LISTENER, /* index = position in the config */
-	SLOT_FD_EPOLL,	  /* the gateway's set of client sockets */
-	SLOT_FD_RING_UP,  /* gateway -> relay; index = gateway slot */
-	SLOT_FD_RING_UP_EVENT,
-	SLOT_FD_RING_DOWN, /* relay -> gateway; index = gateway slot */
-	SLOT_FD_RING_DOWN_EVENT,
-	SLOT_FD_API_LISTENER, /* relay: HTTP API */
-	SLOT_FD_SETTINGS,     /* sealed memfd: packed Settings message */
-	SLOT_FD_LOG,	      /* replaces fd 2, never stored */
-	SLOT_FD_KIND_MAX
-};
-#define SLOT_FD_OWN 0xffffu
-
-struct slot_fd {
-	_Atomic uint32_t kind; /* stored last: the entry is valid */
-	uint32_t index;
-	_Atomic int32_t fd; /* one store replaces it */
-	uint32_t unused;
-};
-
 enum tenant_state {
 	TENANT_NONE,
 	TENANT_ADOPTING,
@@ -66,52 +39,6 @@ enum tenant_state {
 	TENANT_LEAVING,
 	TENANT_STATE_MAX
 };
-
-enum step_kind {
-	STEP_NONE,
-	STEP_ACCEPT,
-	STEP_READ,
-	STEP_WRITE,
-	STEP_DELIVER,
-	STEP_TIMER,
-	STEP_CLOSE, /* begin a close handshake: drain, kick, replaced */
-	STEP_DEATH,
-	STEP_KIND_MAX
-};
-
-/*
- * The step in progress.  `kind` is stored last when a step is announced and
- * first when it ends.  phase 0: nothing but the kernel's counts tells what
- * happened; STEP_EFFECT: the journal holds the record's new contents and
- * out_len bytes of the out scratch follow given_base; STEP_PARKED: the journal
- * holds them with what could not be sent copied into the arena.
- */
-enum step_phase { STEP_ANNOUNCED, STEP_EFFECT, STEP_PARKED };
-
-struct step {
-	_Atomic uint32_t kind;
-	uint32_t rec;
-	uint32_t gen;
-	_Atomic uint32_t phase;
-	uint64_t given_base;
-	uint32_t out_len;
-	uint32_t in_len; /* informational */
-};
-
-/* The redo journal: absolute contents, so that applying it twice is harmless. */
-struct journal {
-	struct record_body body;
-	struct record_busy busy;
-	uint32_t rec;
-	uint32_t busy_ref;     /* where `busy` goes; 0: nowhere */
-	uint64_t ring_applied; /* new applied_seq, 0: unchanged */
-	uint32_t broadcast_next;
-	uint32_t kick; /* record that lost its client id, or RECORD_NONE */
-	uint32_t kick_gen;
-	uint32_t flags; /* JOURNAL_* */
-};
-#define JOURNAL_INDEX_PUT 1u /* the record has just become known by its id */
-#define JOURNAL_BROADCAST 2u /* broadcast_next is meant */
 
 struct slot_header {
 	uint64_t magic;
@@ -169,7 +96,7 @@ struct slot_header {
 	uint32_t kick_gen;
 	uint32_t epoch; /* bumped when a slot is started empty */
 	_Atomic uint64_t
-	    ring_applied; /* last ring-down entry whose effect is in the records */
+	    ring_applied; /* last ring-down entry that took effect */
 
 	struct step step __attribute__((aligned(64)));
 	/* [0] for STEP_EFFECT, [1] for STEP_PARKED: the one in force is never
@@ -182,24 +109,7 @@ struct slot_header {
 _Static_assert(sizeof(struct slot_header) <= SLOT_HEADER_BYTES,
     "the slot header fits its pages");
 
-/* In every build a release store, which the compiler may not move past other
- * stores: a crash between two commits must find them in program order. */
-#define commit_store(p, v)                                                     \
-	do {                                                                   \
-		crash_point(__FILE__, __LINE__);                               \
-		atomic_store_explicit((p), (v), memory_order_release);         \
-		crash_point(__FILE__, __LINE__);                               \
-	} while (0)
-
-#ifdef HOLDFAST_CRASHPOINTS
-void crash_point(const char *file, int line);
-#else
-#define crash_point(file, line) ((void)0)
-#endif
-
 const char *slot_kind_name(uint32_t kind);
-const char *slot_fd_kind_name(uint32_t kind);
 const char *tenant_state_name(uint32_t state);
-const char *step_kind_name(uint32_t kind);
 
 #endif

@@ -24,7 +24,7 @@
 #include "worker/gateway/ws_frame.h"
 
 #define HOPELESS_DEATHS 3u
-#define STALL_WAS_IT	2u /* header.killed_for_stall, as the keeper leaves it */
+#define STALL_WAS_IT	2u /* header.killed_for_stall, by the keeper */
 
 static bool
 adopt_was_fault(const struct gateway *g)

@@ -34,7 +34,7 @@ void conn_close(struct gateway *, uint32_t rec, uint16_t code,
 void conn_begin_close(struct gateway *, struct step_work *, uint16_t code,
     const char *reason, enum counter cause);
 
-/* Within a step: all is said; FIN after the output, then wait for the peer's. */
+/* Within a step: all is said; FIN after the output, then await the peer's. */
 void conn_linger(struct gateway *, struct step_work *, uint16_t code,
     enum counter cause);
 

@@ -18,7 +18,7 @@
 
 #define DELIVER_BATCH	256
 #define BROADCAST_BATCH 128
-#define DELIVER_ROOM	4096u /* free bytes of the ring up that receipts need */
+#define DELIVER_ROOM	4096u /* of the ring up, for receipts */
 
 static void
 deliver_tell(struct gateway *g, const struct ring_receipt *r)

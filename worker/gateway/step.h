@@ -8,7 +8,7 @@
  * counts tell what was read) or the whole effect in the journal (and the
  * counts tell what was sent).
  *
- *	step_begin	phase ANNOUNCED: recv() into the in scratch may follow
+ *	step_begin	phase ANNOUNCED: recv() into the scratch may follow
  *	...		input_*, output_* change the copies
  *	step_commit	phase EFFECT: journal, then record
  *	step_finish	send; what does not fit is parked in the arena; end
