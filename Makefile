@@ -347,7 +347,7 @@ lint-format:
 lint-tidy: $(TIDY)
 
 # Checked again when the object was made again, so that headers count too.
-$(TIDY): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o .clang-tidy
+$(TIDY): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
 	$(Q)mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- $(hf_cppflags) $(path_cppflags) -std=c11 \

@@ -18,8 +18,8 @@ void backoff_init(struct backoff *backoff, uint32_t base_ms, uint32_t cap_ms);
 
 /*
  * Milliseconds to wait after one more failure: with d = min(base * 2^attempt,
- * cap) a value in d/2 .. d, chosen by the random number, so that many who failed
- * together do not come back together. At least 1 unless base is 0.
+ * cap) a value in d/2 .. d, chosen by the random number, so that many who
+ * failed together do not come back together. At least 1 unless base is 0.
  */
 uint32_t backoff_next(struct backoff *backoff, uint32_t random);
 

@@ -17,8 +17,8 @@
  * Loads a regular file of at most CONF_FILE_MAX_BYTES; @include is relative to
  * its folder. On failure *out_tree is empty and out_error holds one line for
  * people ("/etc/holdfast.conf:12: syntax error"): -ENOENT and the like from
- * open(), -EFBIG, -EINVAL (syntax, depth), -ENOMEM. On success the caller clears
- * the tree.
+ * open(), -EFBIG, -EINVAL (syntax, depth), -ENOMEM. On success the caller
+ * clears the tree.
  */
 int conf_file_load(const char *path, struct conf_tree *out_tree,
     char out_error[CONF_FILE_ERROR_SIZE]);

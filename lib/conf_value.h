@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Inside of lib/conf_key.c: the readers and writers of the value types, numbers
- * in lib/conf_number.c, texts and lists in lib/conf_text.c. `value` is the place
- * in the settings; set functions follow conf_key_set().
+ * in lib/conf_number.c, texts and lists in lib/conf_text.c. `value` is the
+ * place in the settings; set functions follow conf_key_set().
  */
 #ifndef HOLDFAST_LIB_CONF_VALUE_H
 #define HOLDFAST_LIB_CONF_VALUE_H
@@ -31,8 +31,8 @@ int conf_value_refuse(char *reason, const char *text);
 
 /*
  * The next item of a text such as "a, b": *out_item points at it and *p behind
- * its comma. False at the end; *p == NULL is the end. An item between two commas
- * is empty, which its reader refuses.
+ * its comma. False at the end; *p == NULL is the end. An item between two
+ * commas is empty, which its reader refuses.
  */
 bool conf_value_next_item(const char **p, const char **out_item,
     size_t *out_len);

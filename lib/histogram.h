@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A histogram of times with fixed, logarithmic buckets: four to each doubling,
- * from 1 us to 134 s, so a quantile is right within 12.5 %. Plain memory with one
- * writer; in shared memory readers may look at any time, since each count is
- * stored whole. Pure.
+ * from 1 us to 134 s, so a quantile is right within 12.5 %. Plain memory with
+ * one writer; in shared memory readers may look at any time, since each count
+ * is stored whole. Pure.
  */
 #ifndef HOLDFAST_LIB_HISTOGRAM_H
 #define HOLDFAST_LIB_HISTOGRAM_H
@@ -29,8 +29,8 @@ uint64_t histogram_count(const struct histogram *histogram);
 uint64_t histogram_sum_us(const struct histogram *histogram);
 
 /*
- * The upper bound in us of the bucket that holds the quantile q (0 to 1), 0 when
- * nothing was recorded, UINT64_MAX when it is above all bounds.
+ * The upper bound in us of the bucket that holds the quantile q (0 to 1), 0
+ * when nothing was recorded, UINT64_MAX when it is above all bounds.
  */
 uint64_t histogram_quantile_us(const struct histogram *histogram, double q);
 
@@ -44,9 +44,10 @@ uint64_t histogram_bound_us(unsigned i);
 unsigned histogram_bucket(uint64_t us);
 
 /*
- * How many recorded values were at most `us`, exact when us is a bucket's bound:
- * the cumulative buckets of the Prometheus text format (each power of two of
- * microseconds is a bound, and so are 5/4, 6/4 and 7/4 of it from 4 us on).
+ * How many recorded values were at most `us`, exact when us is a bucket's
+ * bound: the cumulative buckets of the Prometheus text format (each power of
+ * two of microseconds is a bound, and so are 5/4, 6/4 and 7/4 of it from 4 us
+ * on).
  */
 uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t us);
 

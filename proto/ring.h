@@ -46,13 +46,13 @@ struct ring_part {
 	const void *data;
 	size_t len;
 };
-int ring_put(struct ring *, uint16_t kind, const struct ring_part *, int parts,
-    uint64_t *out_seq);
+int ring_put(struct ring *, uint16_t kind, const struct ring_part *parts,
+    int count, uint64_t *out_seq);
 /* Wakes the consumer if it said that it sleeps; one write(2) at most. */
 void ring_wake(struct ring *);
 uint32_t ring_used(const struct ring *); /* bytes, headers included */
-uint32_t ring_free(
-    const struct ring *); /* length of the entry that just fits */
+/* Length of the entry that just fits. */
+uint32_t ring_free(const struct ring *);
 uint64_t ring_head_seq(const struct ring *); /* last entry put */
 
 /* Consumer.  ring_peek: the entry at the tail: 1, 0 when empty, -EPROTO when
