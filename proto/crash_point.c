@@ -98,15 +98,11 @@ is_due(const char *wanted, const struct point *p)
 void
 crash_point(const char *file, int line)
 {
-	static const char *wanted;
-	static bool is_ready;
+	/* Asked each time: tests fork, then say what is to happen. */
+	const char *wanted = getenv("HOLDFAST_CRASH_AT");
 	struct point *p;
 	const char *once;
 
-	if (!is_ready) {
-		wanted = getenv("HOLDFAST_CRASH_AT");
-		is_ready = true;
-	}
 	p = find_point(file, line);
 	if (p == NULL)
 		return;
