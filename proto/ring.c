@@ -141,7 +141,7 @@ ring_attach(struct ring *r, int fd, int event_fd)
 	const int prot = PROT_READ | PROT_WRITE;
 	uint64_t bytes;
 	uint8_t *base;
-	uint32_t size;
+	uint32_t size = 0;
 	int rc;
 
 	rc = read_size(fd, &size);

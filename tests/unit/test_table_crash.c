@@ -2,8 +2,8 @@
 /*
  * A writer of a slot's table dies at any instant; the next one adopts, and the
  * table is whole: each open record is found by its id or gave way to a newer
- * one, nothing else is found, no record is lost.  The writer is killed from
- * outside in every build; with HOLDFAST_CRASHPOINTS it also dies at each commit.
+ * one, nothing else is found, no record is lost.  It is killed from outside in
+ * every build; with HOLDFAST_CRASHPOINTS it also dies at each commit.
  */
 #include <errno.h>
 #include <setjmp.h>
