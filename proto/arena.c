@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The arena's blocks (see arena.h): a bitmap for each chunk of small blocks,
- * and
- * per size class, a list of the chunks that have room.  A reference is the
+ * The arena's blocks (see arena.h): a bitmap for each chunk of small blocks
+ * and, per size class, a list of the chunks that have room.  A reference is the
  * block's offset in units plus one, so that 0 is never valid and no page is
  * wasted for that.
  */

@@ -103,7 +103,7 @@ int table_set_id_rest(struct table *, uint32_t rec, const char *id, size_t len);
  * was found before (RECORD_NONE if none, or if it is not RECORD_INDEXED any
  * more); idempotent.  drop removes the entry if it still points at rec, and
  * needs the record's id: before the body is freed.  put: -ENOMEM when the
- * index cannot grow. */
+ * index cannot grow; -EINVAL: not adopted, and the header is damaged. */
 int table_index_put(struct table *, uint32_t rec, uint32_t *out_old);
 void table_index_drop(struct table *, uint32_t rec);
 /* Writer's lookup; RECORD_NONE if absent. */

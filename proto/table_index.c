@@ -32,7 +32,8 @@ is_live(uint64_t entry)
 	return entry != INDEX_EMPTY && entry != INDEX_TOMBSTONE;
 }
 
-/* The writer's own geometry; adoption has made sure that it is valid. */
+/* The writer's own geometry; valid once a table is adopted.  A journal is
+ * applied before that: no entries then, if the header is damaged. */
 static struct table_geometry
 geometry(const struct table *t)
 {
@@ -209,6 +210,8 @@ table_index_put(struct table *t, uint32_t rec, uint32_t *out_old)
 	size_t len;
 	int rc;
 
+	if (g.entries == NULL)
+		return -EINVAL;
 	tag = own_tag(t, rec, id, &len);
 	at = locate_id(t, &g, tag, id, len);
 	if (at == INDEX_NOWHERE) {
