@@ -338,6 +338,7 @@ gateway_start(struct worker *worker, Holdfast__Serving *out)
 	if (rc != 0)
 		return rc;
 	adopt_connections(g, out);
+	ring_wake(&g->up); /* in case a wake-up died with our predecessor */
 	accept_watch(g);
 	atomic_store(&worker->node.shared->slot[worker->slot_no].accepting, 1);
 	return 0;

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Finds whom a message is for, puts it in that slot's ring and hands the rest
+ * to delivery_items.c, which waits for the receipt.
+ */
+#include "worker/relay/delivery.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "worker/relay/delivery_items.h"
+#include "worker/relay/relay.h"
+
+static enum delivery_status
+put_failed(int rc)
+{
+	if (rc == -EMSGSIZE)
+		return DELIVERY_TOO_BIG;
+	return rc == -ENOTCONN ? DELIVERY_NOT_CONNECTED : DELIVERY_BUSY;
+}
+
+static enum delivery_status
+find(struct delivery *delivery, const char *id, size_t len,
+    struct shard_target *out)
+{
+	struct record_view view;
+	int rc;
+
+	rc = shards_find(&delivery->relay->shards, id, len, &out->slot, &view);
+	if (rc == -EAGAIN)
+		return DELIVERY_BUSY;
+	if (rc != 0)
+		return DELIVERY_NOT_CONNECTED;
+	out->rec = view.index;
+	out->gen = view.body.gen;
+	return DELIVERY_PENDING;
+}
+
+static int
+put_text(struct delivery *delivery, uint16_t kind,
+    const struct shard_target *target, uint64_t token, const void *text,
+    size_t len)
+{
+	struct ring_deliver head;
+	struct ring_part part[2];
+
+	memset(&head, 0, sizeof(head));
+	head.token = token;
+	head.rec = target->rec;
+	head.gen = target->gen;
+	head.opcode = 1;
+	part[0] = (struct ring_part){ &head, sizeof(head) };
+	part[1] = (struct ring_part){ text, len };
+	return shards_put(&delivery->relay->shards, target->slot, kind, part,
+	    2);
+}
+
+/* One entry for one target: a kick if there is a reason, else the text. */
+static enum delivery_status
+put(struct delivery *delivery, const struct shard_target *target,
+    const void *text, size_t len, uint16_t code, const char *reason,
+    const struct delivery_order *order)
+{
+	struct delivery_item *item;
+	int rc;
+
+	item = delivery_item_take(delivery, target, order);
+	if (item == NULL)
+		return DELIVERY_BUSY;
+	item->is_message = reason == NULL;
+	if (reason == NULL)
+		rc = put_text(delivery, RING_DELIVER, target, item->token, text,
+		    len);
+	else
+		rc = shards_put_kick(&delivery->relay->shards, target,
+		    item->token, code, reason);
+	if (rc != 0) {
+		delivery_item_free(delivery, item);
+		return put_failed(rc);
+	}
+	delivery_item_expect(delivery, item,
+	    delivery->relay->worker->settings.api.request_timeout_ms);
+	return DELIVERY_PENDING;
+}
+
+enum delivery_status
+delivery_send(struct delivery *delivery, const char *client_id, size_t id_len,
+    const void *text, size_t len, const struct delivery_order *order)
+{
+	struct shard_target target;
+	enum delivery_status status;
+
+	status = find(delivery, client_id, id_len, &target);
+	if (status == DELIVERY_PENDING)
+		status = put(delivery, &target, text, len, 0, NULL, order);
+	if (status != DELIVERY_PENDING)
+		delivery_count(delivery, status);
+	return status;
+}
+
+enum delivery_status
+delivery_kick(struct delivery *delivery, const char *client_id, size_t id_len,
+    uint16_t code, const char *reason, const struct delivery_order *order)
+{
+	struct shard_target target;
+	enum delivery_status status;
+
+	status = find(delivery, client_id, id_len, &target);
+	if (status == DELIVERY_PENDING)
+		status = put(delivery, &target, NULL, 0, code, reason, order);
+	return status;
+}
+
+/* Room in every ring and in the table?  Rings are filled by us alone. */
+static enum delivery_status
+broadcast_fits(const struct delivery *delivery, size_t len)
+{
+	const struct shards *shards = &delivery->relay->shards;
+	size_t need = len + sizeof(struct ring_deliver) + 64;
+	uint32_t slot, slots = 0;
+
+	for (slot = 0; slot < shards->end; slot++) {
+		if (!shards->items[slot].attached)
+			continue;
+		slots++;
+		if (need > shards->items[slot].down.size / 4)
+			return DELIVERY_TOO_BIG;
+		if (ring_free(&shards->items[slot].down) < need)
+			return DELIVERY_BUSY;
+	}
+	if (slots == 0)
+		return DELIVERY_NOT_CONNECTED;
+	if (delivery->pending + slots > DELIVERY_MAX_PENDING)
+		return DELIVERY_BUSY;
+	return DELIVERY_PENDING;
+}
+
+/* One slot's part of a broadcast; with an order a receipt is waited for. */
+static bool
+broadcast_to(struct delivery *delivery, const struct shard_target *target,
+    const void *text, size_t len, const struct delivery_order *order)
+{
+	struct delivery_item *item = NULL;
+	int rc;
+
+	if (order != NULL) {
+		item = delivery_item_take(delivery, target, order);
+		if (item == NULL)
+			return false;
+	}
+	rc = put_text(delivery, RING_BROADCAST, target,
+	    item != NULL ? item->token : 0, text, len);
+	if (item != NULL && rc == 0)
+		delivery_item_expect(delivery, item, order->wait_ms);
+	else if (item != NULL)
+		delivery_item_free(delivery, item);
+	return rc == 0;
+}
+
+enum delivery_status
+delivery_broadcast(struct delivery *delivery, const void *text, size_t len,
+    const struct delivery_order *order, uint32_t *out_slots)
+{
+	const struct shards *shards = &delivery->relay->shards;
+	struct shard_target target = { 0, RECORD_NONE, 0 };
+	enum delivery_status status;
+	uint32_t slots = 0;
+
+	status = broadcast_fits(delivery, len);
+	if (status != DELIVERY_PENDING)
+		return status;
+	for (; target.slot < shards->end; target.slot++) {
+		if (shards->items[target.slot].attached &&
+		    broadcast_to(delivery, &target, text, len, order))
+			slots++;
+	}
+	if (slots == 0)
+		return DELIVERY_BUSY;
+	*out_slots = slots;
+	return DELIVERY_PENDING;
+}
+
+const char *
+delivery_status_name(enum delivery_status status)
+{
+	static const char *const names[DELIVERY_STATUS_MAX] = {
+		[DELIVERY_PENDING] = "pending",
+		[DELIVERY_DELIVERED] = "delivered",
+		[DELIVERY_QUEUED] = "queued",
+		[DELIVERY_NOT_CONNECTED] = "not_connected",
+		[DELIVERY_UNKNOWN] = "unknown",
+		[DELIVERY_BUSY] = "busy",
+		[DELIVERY_TOO_BIG] = "too_big",
+	};
+
+	return status < DELIVERY_STATUS_MAX ? names[status] : "invalid";
+}

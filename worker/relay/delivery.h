@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages, kicks and broadcasts on their way to gateways, and what became of
+ * them.  Each is put in the ring of its slot with a token; the gateway answers
+ * with a receipt under that token.  A message that waits in the gateway behind
+ * others (queued) can be followed until the kernel has it.  Everything has a
+ * deadline, and their number is bounded.
+ */
+#ifndef HOLDFAST_RELAY_DELIVERY_H
+#define HOLDFAST_RELAY_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "lib/timer_wheel.h"
+#include "proto/ring_messages.h"
+#include "worker/relay/shards.h"
+
+#define DELIVERY_MAX_PENDING 65536u /* a power of two */
+#define DELIVERY_NONE	     DELIVERY_MAX_PENDING
+
+struct relay;
+
+enum delivery_status {
+	DELIVERY_PENDING,   /* on_done will tell */
+	DELIVERY_DELIVERED, /* the kernel has it for that client */
+	DELIVERY_QUEUED,    /* the gateway has it */
+	DELIVERY_NOT_CONNECTED,
+	DELIVERY_UNKNOWN, /* no receipt in time, or the slot was lost */
+	DELIVERY_BUSY,	  /* not taken, try again later */
+	DELIVERY_TOO_BIG, /* does not fit a ring */
+	DELIVERY_STATUS_MAX
+};
+
+/* position: of a broadcast, the connections it was sent to. */
+typedef void delivery_cb(void *owner, uint32_t item, enum delivery_status,
+    uint64_t position);
+
+/* Whom to tell, and how long to follow a queued message. */
+struct delivery_order {
+	delivery_cb *on_done;
+	void *owner; /* borrowed: lives until on_done was called */
+	uint32_t item;
+	uint32_t wait_ms;
+};
+
+struct delivery_item {
+	struct timer_node timer;
+	uint32_t next_free; /* while free */
+	uint32_t next_polled, prev_polled;
+	bool polled;
+	bool is_message; /* counted as a dispatch */
+	struct shard_target target;
+	uint64_t token; /* 0: free */
+	uint64_t position;
+	uint64_t started_us;
+	struct delivery_order order;
+};
+
+struct delivery {
+	struct relay *relay;	     /* borrowed */
+	struct delivery_item *items; /* owned */
+	struct timer_wheel wheel;
+	struct event *tick; /* owned; runs while something is pending */
+	struct event *poll; /* owned; runs while something is queued */
+	uint64_t next_token;
+	uint32_t used;	     /* items below were in use once */
+	uint32_t first_free; /* of them, or DELIVERY_NONE */
+	uint32_t first_polled;
+	uint32_t pending;
+};
+
+int delivery_start(struct delivery *, struct relay *);
+void delivery_stop(struct delivery *); /* calls nobody back */
+
+/*
+ * Each returns DELIVERY_PENDING, or at once what on_done would have been told.
+ * on_done is never called before they return.  The bytes are copied.
+ */
+enum delivery_status delivery_send(struct delivery *, const char *client_id,
+    size_t id_len, const void *text, size_t len, const struct delivery_order *);
+enum delivery_status delivery_kick(struct delivery *, const char *client_id,
+    size_t id_len, uint16_t code, const char *reason,
+    const struct delivery_order *);
+
+/* To every connection of all slots, or, with DELIVERY_BUSY, to none.  With an
+ * order on_done comes once for each of *out_slots slots, wait_ms at the latest;
+ * without one (NULL) nobody waits for receipts. */
+enum delivery_status delivery_broadcast(struct delivery *, const void *text,
+    size_t len, const struct delivery_order *, uint32_t *out_slots);
+
+/* A gateway's answer. */
+void delivery_receipt(struct delivery *, uint32_t slot,
+    const struct ring_receipt *);
+
+/* The slot has lost its memory: what was sent there is unknown. */
+void delivery_slot_gone(struct delivery *, uint32_t slot);
+
+const char *delivery_status_name(enum delivery_status);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The inside of struct delivery, for delivery.c alone: items that wait for a
+ * receipt or for the kernel, found by their token.
+ */
+#ifndef HOLDFAST_RELAY_DELIVERY_ITEMS_H
+#define HOLDFAST_RELAY_DELIVERY_ITEMS_H
+
+#include "worker/relay/delivery.h"
+
+/* A new item with a token of its own; NULL when there are too many. */
+struct delivery_item *delivery_item_take(struct delivery *,
+    const struct shard_target *, const struct delivery_order *);
+
+/* Forgets it and tells nobody. */
+void delivery_item_free(struct delivery *, struct delivery_item *);
+
+/* Sets its deadline: its entry is in the ring, or it is queued. */
+void delivery_item_expect(struct delivery *, struct delivery_item *,
+    uint64_t ms);
+
+/* Counts how a message ended. */
+void delivery_count(struct delivery *, enum delivery_status);
+
+#endif

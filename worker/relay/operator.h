@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Requests of the operator (`holdfastctl send` and `kick`), which the
+ * supervisor hands on as MSG_REQUEST and which MSG_REPLY answers.
+ */
+#ifndef HOLDFAST_RELAY_OPERATOR_H
+#define HOLDFAST_RELAY_OPERATOR_H
+
+#include "proto/holdfast.pb-c.h"
+
+struct relay;
+
+#define OPERATOR_KICK_CODE 4002
+
+void operator_request(struct relay *, const Holdfast__Request *);
+
+#endif

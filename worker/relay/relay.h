@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The relay of a standalone node: it maps the table of every gateway slot,
+ * delivers through rings what the HTTP API and the operator send, and sees to
+ * it that a client id is connected once.  struct relay is all that a tenant
+ * knows privately; a relay that dies costs the HTTP requests in flight and no
+ * client connection.  Modules: shards (tables and rings), ring_up (what
+ * gateways report), rivals (the newest connection wins), delivery (messages
+ * and their receipts), operator (requests of holdfastctl), api* (HTTP).
+ */
+#ifndef HOLDFAST_RELAY_RELAY_H
+#define HOLDFAST_RELAY_RELAY_H
+
+#include <stdint.h>
+
+#include "worker/relay/api.h"
+#include "worker/relay/delivery.h"
+#include "worker/relay/ring_up.h"
+#include "worker/relay/rivals.h"
+#include "worker/relay/shards.h"
+#include "worker/worker.h"
+
+struct relay {
+	struct worker *worker; /* borrowed: the frame's */
+	struct shards shards;
+	struct delivery delivery;
+	struct rivals rivals;
+	struct ring_up ring_up[SLOT_MAX_WORKERS];
+	struct api api;
+	struct event *tick;	      /* owned; once a second */
+	struct event *rebind;	      /* owned; runs while a slot is stale */
+	bool stale[SLOT_MAX_WORKERS]; /* its fds have changed */
+	uint64_t leave_by_ms;	      /* 0: not leaving */
+};
+
+extern const struct worker_ops relay_ops;
+
+static inline struct counters *
+relay_counters(struct relay *relay)
+{
+	return &relay->worker->slot->counters;
+}
+
+#endif
