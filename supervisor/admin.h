@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The admin HTTP server: /healthz, /readyz, /metrics and an index.  Reading
+ * only; on loopback unless the configuration says otherwise.
+ */
+#ifndef HOLDFAST_SUPERVISOR_ADMIN_H
+#define HOLDFAST_SUPERVISOR_ADMIN_H
+
+#include <event2/http.h>
+
+struct supervisor;
+
+struct admin {
+	struct evhttp *http; /* owned; NULL: off */
+};
+
+/* On the set's admin listener, which it takes over; without one: 0. */
+int admin_start(struct supervisor *sup);
+void admin_stop(struct supervisor *sup);
+
+#endif

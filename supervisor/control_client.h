@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A connection to the control socket, as the server (control.c) and the
+ * answers (control_answer.c) know it.
+ */
+#ifndef HOLDFAST_SUPERVISOR_CONTROL_CLIENT_H
+#define HOLDFAST_SUPERVISOR_CONTROL_CLIENT_H
+
+#include "supervisor/control.h"
+
+struct control_client {
+	struct bufferevent *bev; /* owned */
+	pid_t pid;
+	struct control_call call;
+	json_t *request; /* owned; NULL: none */
+	bool busy;	 /* a command runs */
+	bool leaving;	 /* ends once all is written */
+	bool follows;	 /* wants events as they come */
+	TAILQ_ENTRY(control_client) entry;
+};
+
+void control_client_free(struct control_client *client);
+/* The command has answered: ready for the next one. */
+void control_client_ended(struct control_client *client);
+
+#endif

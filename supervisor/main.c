@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * holdfastd: reads its options and its configuration, then runs the
+ * supervisor in the foreground.  Exits with 0, 1 for a failure, 2 for wrong
+ * usage.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "supervisor/supervisor.h"
+
+#define CONFIG_DEFAULT HOLDFAST_SYSCONFDIR "/holdfast/holdfast.conf"
+#define EXIT_USAGE     2
+#define ERRORS_MAX     (64u * 1024)
+
+struct options {
+	const char *config;
+	bool check; /* -n */
+	bool show;  /* -T */
+};
+
+static const char usage_text[] =
+    "usage: holdfastd [-hnTV] [-c file]\n"
+    "  -c file  configuration (default " CONFIG_DEFAULT ")\n"
+    "  -n       check the configuration and exit\n"
+    "  -T       print the effective configuration, with the origin of each\n"
+    "           value, and exit\n"
+    "  -V       print the version and exit\n"
+    "  -h       print this and exit\n";
+
+/* -1: go on; otherwise the exit code. */
+static int
+parse_options(int argc, char **argv, struct options *options)
+{
+	int c;
+
+	options->config = CONFIG_DEFAULT;
+	while ((c = getopt(argc, argv, "c:hnTV")) != -1) {
+		switch (c) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 'T':
+			options->show = true;
+			break;
+		case 'V':
+			puts("holdfastd " HOLDFAST_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			fputs(usage_text, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs(usage_text, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fputs(usage_text, stderr);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+static int
+load(const char *path, struct node_conf *conf)
+{
+	struct textbuf errors;
+	int rc;
+
+	textbuf_init(&errors, ERRORS_MAX);
+	rc = node_conf_load(path, conf, &errors);
+	if (rc != 0)
+		fputs(textbuf_text(&errors), stderr);
+	textbuf_clear(&errors);
+	return rc;
+}
+
+static int
+show(const struct node_conf *conf)
+{
+	struct textbuf text;
+	int failed;
+
+	textbuf_init(&text, 1024 * 1024);
+	node_conf_print(conf, &text);
+	failed = textbuf_error(&text) != 0 ||
+	    fputs(textbuf_text(&text), stdout) == EOF || fflush(stdout) != 0;
+	textbuf_clear(&text);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int
+open_log(const struct settings *settings)
+{
+	struct log_options options = log_options_default();
+	const char *target = settings->log.target;
+	int rc;
+
+	options.label = "supervisor";
+	if (strcmp(target, "syslog") == 0) {
+		options.target = LOG_TARGET_SYSLOG;
+	} else if (strcmp(target, "stderr") != 0) {
+		options.target = LOG_TARGET_FILE;
+		options.path = target;
+	}
+	if (log_level_parse(settings->log.level, &options.level) != 0 ||
+	    log_format_parse(settings->log.format, &options.format) != 0) {
+		fputs("holdfastd: log.level or log.format is unknown\n",
+		    stderr);
+		return -1;
+	}
+	rc = log_open(&options);
+	if (rc != 0)
+		fprintf(stderr, "holdfastd: log.target: %s: %s\n", target,
+		    strerror(-rc));
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct supervisor sup;
+	static struct node_conf conf;
+	struct options options = { 0 };
+	int code = parse_options(argc, argv, &options);
+
+	if (code != -1)
+		return code;
+	if (load(options.config, &conf) != 0)
+		return EXIT_FAILURE;
+	if (options.check || options.show) {
+		code = options.show ? show(&conf) : EXIT_SUCCESS;
+		node_conf_clear(&conf);
+		return code;
+	}
+	if (open_log(&conf.settings) != 0)
+		return EXIT_FAILURE;
+	if (supervisor_init(&sup, &conf, options.config) != 0)
+		fatal("start_failed", "out of memory");
+	log_notice("starting", NULL, log_text("version", HOLDFAST_VERSION),
+	    log_text("config", options.config),
+	    log_text("node", conf.settings.node.id));
+	code = supervisor_run(&sup);
+	supervisor_clear(&sup);
+	log_close();
+	return code;
+}

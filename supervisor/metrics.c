@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Renders /metrics (see metrics.h).  A metric's help and type stand once, in
+ * front of all its samples, as the format demands.
+ */
+#include "supervisor/metrics.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "proto/counters.h"
+#include "supervisor/supervisor.h"
+
+/* Buckets shown: powers of two from 16 us to 67 s. */
+#define BUCKET_FIRST_LOG2 4
+#define BUCKET_LAST_LOG2  26
+
+static const struct slot_header *
+header_of(const struct slot *slot)
+{
+	return slot->memory.table.header;
+}
+
+static void
+describe(struct textbuf *out, const char *name, const char *type,
+    const char *help)
+{
+	textbuf_printf(out, "# HELP holdfast_%s %s\n# TYPE holdfast_%s %s\n",
+	    name, help, name, type);
+}
+
+static void
+gauge(struct textbuf *out, const char *name, const char *help, double value)
+{
+	describe(out, name, "gauge", help);
+	textbuf_printf(out, "holdfast_%s %.15g\n", name, value);
+}
+
+static void
+render_counters(const struct supervisor *sup, struct textbuf *out)
+{
+	const char *before = "";
+	char name[96];
+	uint32_t i;
+	int c;
+
+	for (c = 0; c < COUNTER_MAX; c++) {
+		const struct counter_info *info = counter_info((enum counter)c);
+
+		snprintf(name, sizeof(name), "%s_total", info->metric);
+		if (strcmp(info->metric, before) != 0)
+			describe(out, name, "counter", info->help);
+		before = info->metric;
+		for (i = 0; i < sup->slot_count; i++) {
+			const struct slot *slot = sup->slots[i];
+
+			if (header_of(slot) == NULL)
+				continue;
+			textbuf_printf(out,
+			    "holdfast_%s{worker=\"%s\"%s%s} "
+			    "%llu\n",
+			    name, slot->label, info->labels ? "," : "",
+			    info->labels ? info->labels : "",
+			    (unsigned long long)counter_get(
+				&header_of(slot)->counters, (enum counter)c));
+		}
+	}
+}
+
+static void
+render_histogram(const struct slot *slot, const char *name,
+    const struct histogram *histogram, struct textbuf *out)
+{
+	uint64_t count = 0, bucket;
+	int log2;
+
+	for (log2 = BUCKET_FIRST_LOG2; log2 <= BUCKET_LAST_LOG2; log2++) {
+		bucket = histogram_count_up_to(histogram, UINT64_C(1) << log2);
+		/* Recorded into meanwhile: it must not seem to fall. */
+		if (bucket > count)
+			count = bucket;
+		textbuf_printf(out,
+		    "holdfast_%s_bucket{worker=\"%s\",le=\"%.9g\"} %llu\n",
+		    name, slot->label, (double)(UINT64_C(1) << log2) / 1e6,
+		    (unsigned long long)count);
+	}
+	bucket = histogram_count(histogram);
+	if (bucket > count)
+		count = bucket;
+	textbuf_printf(out,
+	    "holdfast_%s_bucket{worker=\"%s\",le=\"+Inf\"} %llu\n"
+	    "holdfast_%s_sum{worker=\"%s\"} %.9g\n"
+	    "holdfast_%s_count{worker=\"%s\"} %llu\n",
+	    name, slot->label, (unsigned long long)count, name, slot->label,
+	    (double)histogram_sum_us(histogram) / 1e6, name, slot->label,
+	    (unsigned long long)count);
+}
+
+static void
+render_histograms(const struct supervisor *sup, struct textbuf *out)
+{
+	uint32_t i;
+	int h;
+
+	for (h = 0; h < HISTOGRAM_MAX; h++) {
+		const char *name = counter_histogram_metric(
+		    (enum slot_histogram)h);
+
+		describe(out, name, "histogram",
+		    counter_histogram_help((enum slot_histogram)h));
+		for (i = 0; i < sup->slot_count; i++) {
+			const struct slot *slot = sup->slots[i];
+
+			if (header_of(slot) != NULL)
+				render_histogram(slot, name,
+				    &header_of(slot)->counters.histogram[h],
+				    out);
+		}
+	}
+}
+
+static void
+render_connections(const struct supervisor *sup, struct textbuf *out)
+{
+	uint32_t i;
+
+	describe(out, "connections", "gauge",
+	    "Connections; open: past the 101 and not closing.");
+	for (i = 0; i < sup->gateways; i++) {
+		const struct node_slot *counts = &sup->node.shared->slot[i];
+		uint32_t all = atomic_load(&counts->connections);
+		uint32_t open = atomic_load(&counts->open);
+
+		textbuf_printf(out,
+		    "holdfast_connections{worker=\"%s\",state=\"open\"} %u\n"
+		    "holdfast_connections{worker=\"%s\",state=\"other\"} %u\n",
+		    sup->slots[i]->label, open, sup->slots[i]->label,
+		    all > open ? all - open : 0);
+	}
+}
+
+static void
+render_memory(const struct supervisor *sup, struct textbuf *out)
+{
+	uint32_t i;
+
+	describe(out, "arena_bytes", "gauge",
+	    "Bytes in flight: pages in use, and how many may be.");
+	for (i = 0; i < sup->gateways; i++) {
+		const struct slot *slot = sup->slots[i];
+		const struct slot_header *header = header_of(slot);
+
+		if (header == NULL)
+			continue;
+		textbuf_printf(out,
+		    "holdfast_arena_bytes{worker=\"%s\",what=\"used\"} %llu\n"
+		    "holdfast_arena_bytes{worker=\"%s\",what=\"limit\"} "
+		    "%llu\n",
+		    slot->label, 1024ull * atomic_load(&header->arena_used_kib),
+		    slot->label,
+		    1024ull * atomic_load(&header->arena_limit_kib));
+	}
+	describe(out, "ring_bytes", "gauge",
+	    "Fill of the rings; up: gateway to relay, down: relay to "
+	    "gateway.");
+	for (i = 0; i < sup->gateways; i++) {
+		const struct slot *slot = sup->slots[i];
+
+		if (slot->memory.ring_up.shared == NULL ||
+		    slot->memory.ring_down.shared == NULL)
+			continue;
+		textbuf_printf(out,
+		    "holdfast_ring_bytes{worker=\"%s\",ring=\"up\"} %u\n"
+		    "holdfast_ring_bytes{worker=\"%s\",ring=\"down\"} %u\n",
+		    slot->label, ring_used(&slot->memory.ring_up), slot->label,
+		    ring_used(&slot->memory.ring_down));
+	}
+}
+
+static void
+render_slots(const struct supervisor *sup, struct textbuf *out)
+{
+	uint32_t i;
+	int state;
+
+	describe(out, "slot_state", "gauge",
+	    "1 for the state that the slot is in.");
+	for (i = 0; i < sup->slot_count; i++) {
+		for (state = 0; state < SLOT_STATE_MAX; state++)
+			textbuf_printf(out,
+			    "holdfast_slot_state{worker=\"%s\",state=\"%s\"} "
+			    "%d\n",
+			    sup->slots[i]->label,
+			    slot_state_name((enum slot_state)state),
+			    sup->slots[i]->state == (enum slot_state)state);
+	}
+	describe(out, "slot_renewals_total", "counter",
+	    "Times a slot was lost and started empty.");
+	for (i = 0; i < sup->slot_count; i++)
+		textbuf_printf(out,
+		    "holdfast_slot_renewals_total{worker=\"%s\"} %llu\n",
+		    sup->slots[i]->label,
+		    (unsigned long long)sup->slots[i]->renewals);
+}
+
+static void
+render_node(const struct supervisor *sup, struct textbuf *out)
+{
+	describe(out, "build_info", "gauge", "Version of holdfastd.");
+	textbuf_printf(out, "holdfast_build_info{version=\"%s\"} 1\n",
+	    HOLDFAST_VERSION);
+	gauge(out, "ready", "1 when all slots serve and nothing drains.",
+	    supervisor_is_ready(sup));
+	gauge(out, "draining", "1 while new connections are refused.",
+	    atomic_load(&sup->node.shared->draining) != 0);
+	gauge(out, "uptime_seconds", "Since the supervisor started.",
+	    (double)(clock_mono_ms() - sup->started_ms) / 1000.0);
+	gauge(out, "slots", "Slots of this node.", sup->slot_count);
+	gauge(out, "slots_serving", "Slots that serve.",
+	    supervisor_serving(sup));
+	gauge(out, "capacity", "Connections that the node takes.",
+	    atomic_load(&sup->node.shared->capacity));
+	gauge(out, "capacity_configured", "node.capacity.",
+	    sup->conf.settings.node.capacity);
+	describe(out, "log_lines_dropped_total", "counter",
+	    "Lines that the log target of the supervisor did not take.");
+	textbuf_printf(out, "holdfast_log_lines_dropped_total %llu\n",
+	    (unsigned long long)log_dropped());
+	describe(out, "control_refused_total", "counter",
+	    "Connections to the control socket that were refused.");
+	textbuf_printf(out, "holdfast_control_refused_total %llu\n",
+	    (unsigned long long)sup->control.refused);
+}
+
+void
+metrics_render(const struct supervisor *sup, struct textbuf *out)
+{
+	render_node(sup, out);
+	render_connections(sup, out);
+	render_slots(sup, out);
+	render_memory(sup, out);
+	render_counters(sup, out);
+	render_histograms(sup, out);
+}

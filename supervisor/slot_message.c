@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What keepers and tenants say (see slot_message.h).  The two channels of a
+ * slot are not ordered against each other: a tenant may say that it serves
+ * before its keeper says that it started.  Generations settle that: what is
+ * told of an older tenant moves nothing.
+ */
+#include "supervisor/slot_message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "supervisor/slot_process.h"
+#include "supervisor/supervisor.h"
+
+static int
+send_hello(struct slot_link *link)
+{
+	struct slot *slot = link->slot;
+	Holdfast__Hello hello = HOLDFAST__HELLO__INIT;
+	char build[] = HOLDFAST_VERSION;
+
+	hello.protocol = MESSAGE_PROTOCOL;
+	hello.layout = SLOT_LAYOUT;
+	hello.build = build;
+	hello.slot = slot->number;
+	hello.role = PEER_SUPERVISOR;
+	hello.nonce = slot->memory.table.header->nonce;
+	hello.pid = (uint32_t)getpid();
+	hello.start_time = slot_process_start_time(getpid());
+	return slot_link_send(link, MSG_HELLO, &hello.base, NULL, 0);
+}
+
+/* NULL, or what is wrong with it. */
+static const char *
+hello_fault(const struct slot_link *link, const Holdfast__Hello *hello)
+{
+	const struct slot *slot = link->slot;
+	bool keeper = link == &slot->to_keeper;
+	uint64_t nonce = slot->memory.table.header->nonce;
+
+	if (hello->protocol != MESSAGE_PROTOCOL)
+		return "another version of the protocol";
+	if (hello->layout != SLOT_LAYOUT)
+		return "another layout of the table";
+	if (hello->slot != slot->number)
+		return "another slot";
+	if (hello->role != (uint32_t)link->channel.peer)
+		return "another role";
+	/* A keeper's first Hello comes before it has seen the header. */
+	if (hello->nonce != nonce && !(keeper && hello->nonce == 0))
+		return "another nonce";
+	if (keeper && hello->pid != (uint32_t)slot->keeper.pid)
+		return "another pid";
+	if (hello->start_time != slot_process_start_time((pid_t)hello->pid))
+		return "another start time";
+	return NULL;
+}
+
+static int
+on_hello(struct slot_link *link, struct message *message)
+{
+	const Holdfast__Hello *hello = (const Holdfast__Hello *)message->body;
+	struct slot *slot = link->slot;
+	const char *fault = hello_fault(link, hello);
+	bool first = !link->greeted;
+	int rc;
+
+	if (fault != NULL) {
+		log_error("hello_refused", fault, log_text("slot", slot->label),
+		    log_text("build", hello->build),
+		    log_uint("pid", hello->pid));
+		return -EPROTO;
+	}
+	link->greeted = true;
+	if (link == &slot->to_keeper) {
+		rc = first ? send_hello(link) : 0;
+		if (rc == 0 && first)
+			slot_feed(slot, SLOT_EV_HELLO);
+		return rc == 0 ? 0 : -EPROTO;
+	}
+	/* The keeper's word with the pidfd may have been lost with it. */
+	rc = slot_process_set_tenant(slot, (pid_t)hello->pid, -1);
+	if (rc != 0)
+		log_warn("tenant_unknown", "its pid is not in the slot's group",
+		    log_text("slot", slot->label), log_uint("pid", hello->pid),
+		    log_errno(rc));
+	(void)send_hello(link);
+	return 0;
+}
+
+static int
+on_tenant_started(struct slot_link *link, struct message *message)
+{
+	const Holdfast__TenantStarted *started =
+	    (const Holdfast__TenantStarted *)message->body;
+	struct slot *slot = link->slot;
+	bool known;
+
+	if (started->generation < slot->generation)
+		return 0;
+	known = started->generation == slot->generation &&
+	    slot->state == SLOT_SERVING;
+	(void)slot_process_set_tenant(slot, (pid_t)started->pid,
+	    message->fds[0]);
+	message->fds[0] = -1;
+	slot->generation = started->generation;
+	if (!known)
+		slot_feed(slot, SLOT_EV_TENANT_STARTED);
+	return 0;
+}
+
+static int
+on_tenant_exited(struct slot_link *link, struct message *message)
+{
+	const Holdfast__TenantExited *exited =
+	    (const Holdfast__TenantExited *)message->body;
+	struct slot *slot = link->slot;
+	const char *by = exited->status < 0 ? "signal" : "exit";
+	int status = exited->status < 0 ? -exited->status : exited->status;
+
+	log_info("tenant_exited", NULL, log_text("slot", slot->label),
+	    log_uint("pid", exited->pid), log_text("by", by),
+	    log_int("status", status),
+	    log_uint("restart_ms", exited->restart_ms));
+	supervisor_event(slot->sup, "tenant_exited", (int)slot->number, NULL,
+	    by, status);
+	if (exited->generation < slot->generation)
+		return 0;
+	slot->last_status = exited->status;
+	slot_feed(slot, SLOT_EV_TENANT_EXITED);
+	return 0;
+}
+
+static int
+on_serving(struct slot_link *link, struct message *message)
+{
+	const Holdfast__Serving *serving =
+	    (const Holdfast__Serving *)message->body;
+	struct slot *slot = link->slot;
+
+	if (serving->generation < slot->generation)
+		return 0;
+	slot->generation = serving->generation;
+	log_info("slot_serving", NULL, log_text("slot", slot->label),
+	    log_uint("generation", serving->generation),
+	    log_uint("adopted", serving->adopted),
+	    log_uint("orphans", serving->orphans),
+	    log_uint("discarded", serving->discarded),
+	    log_uint("adoption_us", serving->adoption_us));
+	supervisor_event(slot->sup, "slot_serving", (int)slot->number, NULL,
+	    NULL, serving->adopted);
+	slot_feed(slot, SLOT_EV_SERVING);
+	return 0;
+}
+
+static int
+on_event_told(struct slot_link *link, struct message *message)
+{
+	const Holdfast__Event *event = (const Holdfast__Event *)message->body;
+
+	supervisor_event(link->slot->sup, event->kind, (int)link->slot->number,
+	    event->client, event->text, event->has_value ? event->value : 0);
+	return 0;
+}
+
+static int
+on_drained(struct slot_link *link, struct message *message)
+{
+	struct slot *slot = link->slot;
+	const Holdfast__Drained *drained =
+	    (const Holdfast__Drained *)message->body;
+
+	log_info("slot_drained", NULL, log_text("slot", slot->label),
+	    log_uint("left", drained->left));
+	slot->drained = true;
+	slot_feed(slot, SLOT_EV_DRAINED);
+	supervisor_slot_changed(slot->sup, slot);
+	return 0;
+}
+
+static int
+on_reply(struct slot_link *link, struct message *message)
+{
+	const Holdfast__Reply *reply = (const Holdfast__Reply *)message->body;
+
+	relay_requests_answer(&link->slot->sup->requests, reply->id,
+	    reply->status, reply->text);
+	return 0;
+}
+
+static int (*const handlers[MSG_KIND_MAX])(struct slot_link *,
+    struct message *) = {
+	[MSG_HELLO] = on_hello,
+	[MSG_TENANT_STARTED] = on_tenant_started,
+	[MSG_TENANT_EXITED] = on_tenant_exited,
+	[MSG_SERVING] = on_serving,
+	[MSG_EVENT] = on_event_told,
+	[MSG_DRAINED] = on_drained,
+	[MSG_REPLY] = on_reply,
+};
+
+int
+slot_message_handle(struct slot_link *link, struct message *message)
+{
+	/* The channel let only kinds through that this peer may send. */
+	if (handlers[message->kind] == NULL)
+		return -EPROTO;
+	/* A keeper that did not greet has nothing to say yet. */
+	if (message->kind != MSG_HELLO && link == &link->slot->to_keeper &&
+	    !link->greeted)
+		return -EPROTO;
+	return handlers[message->kind](link, message);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Processes of a slot (see slot_process.h).  The supervisor is a subreaper, so
+ * a tenant whose keeper died becomes its child and can be waited for.
+ */
+#include "supervisor/slot_process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "supervisor/proc_stat.h"
+#include "supervisor/slot_link.h"
+#include "supervisor/supervisor.h"
+
+static void
+on_gone(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	slot_reap(arg);
+}
+
+int
+slot_process_watch(struct slot_process *process, struct slot *slot)
+{
+	process->gone = event_new(slot->sup->base, process->pidfd,
+	    EV_READ | EV_PERSIST, on_gone, slot);
+	if (process->gone == NULL)
+		return -ENOMEM;
+	return event_add(process->gone, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+int
+slot_process_signal(const struct slot_process *process, int signo)
+{
+	if (process->pidfd == -1)
+		return -ESRCH;
+	return fd_pidfd_signal(process->pidfd, signo);
+}
+
+void
+slot_process_clear(struct slot_process *process)
+{
+	if (process->gone != NULL)
+		event_free(process->gone);
+	process->gone = NULL;
+	fd_close(&process->pidfd);
+	process->pid = 0;
+}
+
+/* True when it has ended; reaps it if it is our child. */
+static bool
+has_ended(const struct slot_process *process, siginfo_t *out_info)
+{
+	struct pollfd pfd = { .fd = process->pidfd, .events = POLLIN };
+
+	memset(out_info, 0, sizeof(*out_info));
+	if (process->pidfd == -1)
+		return true;
+	if (waitid(P_PIDFD, (id_t)process->pidfd, out_info,
+		WEXITED | WNOHANG) == 0)
+		return out_info->si_pid != 0;
+	return poll(&pfd, 1, 0) == 1;
+}
+
+void
+slot_process_kill(struct slot_process *process)
+{
+	siginfo_t info;
+
+	if (slot_process_signal(process, SIGKILL) == 0)
+		(void)waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED);
+	slot_process_clear(process);
+}
+
+uint64_t
+slot_process_start_time(pid_t pid)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(pid, &stat) == 0 ? stat.start_time : 0;
+}
+
+int
+slot_process_set_tenant(struct slot *slot, pid_t pid, int pidfd)
+{
+	int rc = 0;
+
+	if (pid <= 1 || (pidfd == -1 && slot->tenant.pid == pid)) {
+		fd_close(&pidfd);
+		return pid <= 1 ? -EINVAL : 0;
+	}
+	if (pidfd == -1) {
+		rc = fd_pidfd_open(pid, &pidfd);
+		/* Checked after the open: from then on it is that process. */
+		if (rc == 0 && getpgid(pid) != slot->keeper.pid) {
+			fd_close(&pidfd);
+			rc = -EPERM;
+		}
+		if (rc != 0)
+			return rc;
+	}
+	slot_process_clear(&slot->tenant);
+	slot->tenant.pid = pid;
+	slot->tenant.pidfd = pidfd;
+	return 0;
+}
+
+/* A keeper killed before it could tell of its tenant leaves one that nobody
+ * knows but the header. */
+static void
+find_orphan(struct slot *slot)
+{
+	const struct slot_header *header = slot->memory.table.header;
+	struct proc_stat stat;
+	pid_t pid;
+
+	if (header == NULL)
+		return;
+	pid = (pid_t)atomic_load(&header->tenant_pid);
+	if (pid <= 1 || pid == slot->keeper.pid ||
+	    proc_stat_read(pid, &stat) != 0 || stat.parent != getpid())
+		return;
+	(void)slot_process_set_tenant(slot, pid, -1);
+}
+
+static void
+note_keeper_exit(const struct slot *slot, const siginfo_t *info)
+{
+	bool killed = info->si_code != CLD_EXITED;
+
+	log_info("keeper_exited", NULL, log_text("slot", slot->label),
+	    log_int("pid", slot->keeper.pid),
+	    log_text("by", killed ? "signal" : "exit"),
+	    log_int("status", info->si_status));
+}
+
+void
+slot_reap(struct slot *slot)
+{
+	siginfo_t info;
+
+	if (slot->keeper.pid != 0) {
+		if (!has_ended(&slot->keeper, &info))
+			return;
+		note_keeper_exit(slot, &info);
+		/* Its last words first: they may name a new tenant. */
+		slot_link_pump(&slot->to_keeper);
+		slot_link_close(&slot->to_keeper);
+		if (has_ended(&slot->tenant, &info)) {
+			slot_process_clear(&slot->tenant);
+			find_orphan(slot);
+		}
+		slot_process_clear(&slot->keeper);
+	}
+	if (has_ended(&slot->tenant, &info)) {
+		slot_process_clear(&slot->tenant);
+		slot_feed(slot, SLOT_EV_GONE);
+		return;
+	}
+	if (slot->tenant.gone == NULL) {
+		if (slot_process_watch(&slot->tenant, slot) != 0)
+			slot_process_signal(&slot->tenant, SIGKILL);
+		slot_feed(slot, SLOT_EV_KEEPER_LOST);
+	}
+}
+
+static bool
+is_keeper(const struct supervisor *sup, pid_t pid)
+{
+	uint32_t i;
+
+	for (i = 0; i < sup->slot_count; i++) {
+		if (sup->slots[i]->keeper.pid == pid ||
+		    sup->slots[i]->tenant.pid == pid)
+			return true;
+	}
+	return false;
+}
+
+void
+slot_process_reap_strays(const struct supervisor *sup)
+{
+	siginfo_t info;
+	int i;
+
+	for (i = 0; i < 64; i++) {
+		memset(&info, 0, sizeof(info));
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+		    info.si_pid == 0 || is_keeper(sup, info.si_pid))
+			return;
+		(void)waitid(P_PID, (id_t)info.si_pid, &info,
+		    WEXITED | WNOHANG);
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way from a configuration to running slots.  Whatever fails here is told
+ * once, in words for people, and ends the start.
+ */
+#ifndef HOLDFAST_SUPERVISOR_STARTUP_H
+#define HOLDFAST_SUPERVISOR_STARTUP_H
+
+struct supervisor;
+
+/* 0, or -errno after a line in the log. */
+int startup_run(struct supervisor *sup);
+
+#endif
