@@ -262,7 +262,7 @@ open_all(struct listener_set *set, const struct settings *settings,
 		set->count = i + 1;
 		tell(&set->clients[i], "clients");
 	}
-	if (settings->api.address[0] != '\0') {
+	if (settings->api.enabled) {
 		*out_address = settings->api.address;
 		*out_port = settings->api.port;
 		rc = listener_open(&set->api, settings->api.address,
@@ -271,7 +271,7 @@ open_all(struct listener_set *set, const struct settings *settings,
 			return rc;
 		tell(&set->api, "api");
 	}
-	if (settings->admin.address[0] != '\0') {
+	if (settings->admin.enabled) {
 		*out_address = settings->admin.address;
 		*out_port = settings->admin.port;
 		rc = listener_open(&set->admin, settings->admin.address,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "supervisor/log_setup.h"
 #include "supervisor/supervisor.h"
 
 #define CONFIG_DEFAULT HOLDFAST_SYSCONFDIR "/holdfast/holdfast.conf"
@@ -98,27 +99,11 @@ show(const struct node_conf *conf)
 static int
 open_log(const struct settings *settings)
 {
-	struct log_options options = log_options_default();
-	const char *target = settings->log.target;
-	int rc;
+	int rc = log_setup(settings);
 
-	options.label = "supervisor";
-	if (strcmp(target, "syslog") == 0) {
-		options.target = LOG_TARGET_SYSLOG;
-	} else if (strcmp(target, "stderr") != 0) {
-		options.target = LOG_TARGET_FILE;
-		options.path = target;
-	}
-	if (log_level_parse(settings->log.level, &options.level) != 0 ||
-	    log_format_parse(settings->log.format, &options.format) != 0) {
-		fputs("holdfastd: log.level or log.format is unknown\n",
-		    stderr);
-		return -1;
-	}
-	rc = log_open(&options);
 	if (rc != 0)
-		fprintf(stderr, "holdfastd: log.target: %s: %s\n", target,
-		    strerror(-rc));
+		fprintf(stderr, "holdfastd: log.target: %s: %s\n",
+		    settings->log.target, strerror(-rc));
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "supervisor/log_setup.h"
 #include "supervisor/supervisor.h"
 
 #define ERRORS_MAX (64u * 1024)
@@ -55,11 +56,15 @@ on_change(const struct conf_change *change, void *arg)
 static void
 swap_in(struct supervisor *sup, struct node_conf *fresh)
 {
+	bool format_changed = fresh->settings.log.format !=
+	    sup->conf.settings.log.format;
 	uint32_t i;
 
 	fresh->generation = sup->conf.generation + 1;
 	node_conf_clear(&sup->conf);
 	sup->conf = *fresh;
+	if (format_changed)
+		(void)log_setup(&sup->conf.settings);
 	(void)supervisor_apply_settings(sup);
 	for (i = 0; i < sup->slot_count; i++)
 		(void)slot_send_settings(sup->slots[i]);

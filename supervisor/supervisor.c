@@ -87,7 +87,8 @@ apply_capacity(struct supervisor *sup)
 	atomic_store(&shared->capacity, sup->capacity.node);
 	atomic_store(&shared->retry_after_ms,
 	    (uint32_t)set->admission.retry_after_ms);
-	for (i = 0; i < sup->gateways; i++) {
+	/* Before the slots are made there are none yet. */
+	for (i = 0; i < sup->gateways && i < sup->slot_count; i++) {
 		struct slot_header *header = sup->slots[i]->memory.table.header;
 
 		if (header != NULL)
@@ -99,11 +100,9 @@ apply_capacity(struct supervisor *sup)
 int
 supervisor_apply_settings(struct supervisor *sup)
 {
-	enum log_level level;
 	int gateway = -1, relay = -1, rc;
 
-	if (log_level_parse(sup->conf.settings.log.level, &level) == 0)
-		log_set_level(level);
+	log_set_level((enum log_level)sup->conf.settings.log.level);
 	if (sup->node.shared != NULL)
 		apply_capacity(sup);
 	if (sup->watch.beat != NULL)
