@@ -8,6 +8,8 @@
 
 #include "worker/worker.h"
 
+#define RESTART_SERVED_MS 20u
+
 bool
 restart_is_stall(const struct restart_death *death)
 {
@@ -43,7 +45,14 @@ restart_in_row(const struct restart_policy *policy,
 	/* One that recycles before it has served would do so for ever. */
 	if (death->status == WORKER_EXIT_RECYCLE && death->has_served)
 		return 0;
-	if (death->has_served && death->served_ms >= policy->crash_window_ms)
+	/* Whoever has served is followed at once: its death is explained by a
+	 * signal from outside or by a connection, which is then quarantined,
+	 * and nobody else shall notice.  Waiting is for tenants that cannot
+	 * start, or that die as soon as they do. */
+	if (death->has_served &&
+	    (restart_counter(death) == COUNTER_RESTART_KILLED ||
+		death->served_ms >= RESTART_SERVED_MS ||
+		death->served_ms >= policy->crash_window_ms))
 		return 1;
 	return before == UINT32_MAX ? before : before + 1;
 }
