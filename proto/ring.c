@@ -139,6 +139,7 @@ int
 ring_attach(struct ring *r, int fd, int event_fd)
 {
 	const int prot = PROT_READ | PROT_WRITE;
+	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
 	uint64_t bytes;
 	uint8_t *base;
 	uint32_t size = 0;
@@ -151,10 +152,11 @@ ring_attach(struct ring *r, int fd, int event_fd)
 	base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return -errno;
-	if (mmap(base, DATA_AT + size, prot, MAP_SHARED | MAP_FIXED, fd, 0) ==
-		MAP_FAILED ||
-	    mmap(base + DATA_AT + size, size, prot, MAP_SHARED | MAP_FIXED, fd,
-		DATA_AT) == MAP_FAILED) {
+	/* The pages exist since ring_format(): map them now, so that memory
+	 * figures show them from the start and traffic finds them there. */
+	if (mmap(base, DATA_AT + size, prot, flags, fd, 0) == MAP_FAILED ||
+	    mmap(base + DATA_AT + size, size, prot, flags, fd, DATA_AT) ==
+		MAP_FAILED) {
 		rc = -errno;
 		munmap(base, bytes);
 		return rc;
