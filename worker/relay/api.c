@@ -1,271 +1,333 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The HTTP API, see api.h: evhttp on the slot's listener, who may ask, and
- * which handler answers.
+ * The server side of the HTTP API: listener, limits, who may ask, and which
+ * handler a path has.  evhttp reads requests and writes replies; what it
+ * refuses itself (malformed heads, bodies far above the limit) it answers with
+ * a status and a page of its own.
  */
 #include "worker/relay/api.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "lib/cidr.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "worker/relay/api_call.h"
 #include "worker/relay/relay.h"
 
-#define API_MAX_HEADERS (16 * 1024)
-#define API_PREFIX	"/api/v1/"
+#define MAX_HEADERS	(16 * 1024)
+#define IDLE_MS		60000u /* between a reply and the next whole request */
+#define WRITE_TIMEOUT_S 60
+/* Above max_body: so far we read on, to refuse it with JSON. */
+#define BODY_GRACE (64 * 1024)
 
-struct api_route {
-	enum evhttp_cmd_type method;
-	const char *path;   /* behind the prefix */
-	bool has_client_id; /* one more part follows */
-	void (*handle)(const struct api_call *);
+#define GET    EVHTTP_REQ_GET
+#define POST   EVHTTP_REQ_POST
+#define DELETE EVHTTP_REQ_DELETE
+#define ALL_METHODS                                                            \
+	(GET | POST | DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |              \
+	    EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH | EVHTTP_REQ_TRACE |         \
+	    EVHTTP_REQ_CONNECT)
+
+static const struct api_route {
+	const char *path; /* one that ends in '/' is followed by a client id */
+	const char *allow;
+	struct {
+		enum evhttp_cmd_type method;
+		api_handler *handler;
+	} methods[2];
+} routes[] = {
+	{ "/api/v1/gateway/dispatch", "POST", { { POST, api_dispatch_post } } },
+	{ "/api/v1/gateway/disconnect", "POST",
+	    { { POST, api_disconnect_post } } },
+	{ "/api/v1/gateway/broadcast", "POST",
+	    { { POST, api_broadcast_post } } },
+	{ "/api/v1/registry/register", "POST",
+	    { { POST, api_registry_post } } },
+	{ "/api/v1/registry/", "GET, DELETE",
+	    { { GET, api_registry_get }, { DELETE, api_registry_delete } } },
+	{ "/api/v1/fleet/nodes", "GET", { { GET, api_fleet_nodes_get } } },
 };
 
-static const struct api_route routes[] = {
-	{ EVHTTP_REQ_POST, "gateway/dispatch", false, api_dispatch },
-	{ EVHTTP_REQ_POST, "gateway/disconnect", false, api_disconnect },
-	{ EVHTTP_REQ_POST, "gateway/broadcast", false, api_broadcast },
-	{ EVHTTP_REQ_POST, "registry/register", false, api_register },
-	{ EVHTTP_REQ_GET, "registry/", true, api_client_get },
-	{ EVHTTP_REQ_DELETE, "registry/", true, api_client_delete },
-	{ EVHTTP_REQ_GET, "fleet/nodes", false, api_fleet_nodes },
-};
-
-void
-api_call_reply(const struct api_call *call, int status, json_t *value)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(
-	    call->request);
-	struct evbuffer *out = evbuffer_new();
-	char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
-
-	json_decref(value);
-	if (out != NULL && text != NULL)
-		(void)evbuffer_add_printf(out, "%s\n", text);
-	free(text);
-	(void)evhttp_add_header(headers, "Content-Type", "application/json");
-	if (status >= 400)
-		counter_add(relay_counters(call->api->relay),
-		    COUNTER_API_ERRORS, 1);
-	if (status == 503)
-		(void)evhttp_add_header(headers, "Retry-After", "1");
-	if (status == 401)
-		(void)evhttp_add_header(headers, "WWW-Authenticate", "Bearer");
-	api_conns_idle(&call->api->conns, call->request);
-	evhttp_send_reply(call->request, status, NULL, out);
-	if (out != NULL)
-		evbuffer_free(out);
-}
-
-void
-api_call_fault(const struct api_call *call, int status, const char *code,
-    const char *text)
-{
-	api_call_reply(call, status,
-	    json_pack("{s:s, s:s}", "error", code, "message", text));
-}
-
-void
-api_call_refuse(const struct api_call *call, const struct api_fault *fault)
-{
-	api_call_fault(call, fault->status, fault->code, fault->text);
-}
-
-/* May this caller ask?  false: answered. */
+/* Fills the client id that ends a path: false when it cannot be one. */
 static bool
-is_allowed(const struct api_call *call)
+read_client_id(struct api_call *call, const char *encoded)
+{
+	char *decoded;
+	size_t len;
+	bool ok;
+
+	decoded = evhttp_uridecode(encoded, 0, &len);
+	if (decoded == NULL)
+		return false;
+	ok = api_client_id_ok(decoded, len);
+	if (ok) {
+		memcpy(call->client_id, decoded, len);
+		call->client_id[len] = '\0';
+		call->client_id_len = len;
+	}
+	free(decoded);
+	return ok;
+}
+
+static const struct api_route *
+find_route(const char *path)
+{
+	size_t i, len;
+
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		len = strlen(routes[i].path);
+		if (routes[i].path[len - 1] == '/' ?
+			strncmp(path, routes[i].path, len) == 0 :
+			strcmp(path, routes[i].path) == 0)
+			return &routes[i];
+	}
+	return NULL;
+}
+
+/* The handler of a request, or NULL and *fault. */
+static api_handler *
+route(struct api_call *call, struct api_fault *fault)
+{
+	const struct evhttp_uri *uri;
+	const struct api_route *found;
+	const char *path;
+	size_t i, len;
+
+	uri = evhttp_request_get_evhttp_uri(call->request);
+	path = evhttp_uri_get_path(uri);
+	found = find_route(path != NULL ? path : "");
+	if (found == NULL) {
+		api_fault_set(fault, 404, "not_found",
+		    "the API has no such path; see holdfast-protocol(7)");
+		return NULL;
+	}
+	for (i = 0; i < 2; i++) {
+		if (found->methods[i].handler != NULL &&
+		    found->methods[i].method ==
+			evhttp_request_get_command(call->request))
+			break;
+	}
+	if (i == 2) {
+		evhttp_add_header(evhttp_request_get_output_headers(
+				      call->request),
+		    "Allow", found->allow);
+		api_fault_set(fault, 405, "method_not_allowed", "%s takes %s",
+		    found->path, found->allow);
+		return NULL;
+	}
+	len = strlen(found->path);
+	if (found->path[len - 1] == '/' && !read_client_id(call, path + len)) {
+		api_fault_set(fault, 404, "not_found",
+		    "a client id has 1 to 100 printable ASCII characters and "
+		    "no blank");
+		return NULL;
+	}
+	if (api_wait_parse(evhttp_uri_get_query(uri), API_MAX_WAIT_MS,
+		&call->wait_ms, fault) != 0)
+		return NULL;
+	return found->methods[i].handler;
+}
+
+/* Without tokens only programs of this host may ask; a browser that shows a
+ * foreign page is none of them, however it got here. */
+static int
+check_caller(const struct api_call *call, struct api_fault *fault)
 {
 	const struct api *api = call->api;
-	struct evkeyvalq *in = evhttp_request_get_input_headers(call->request);
-	const char *host = evhttp_find_header(in, "Host");
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(
+	    call->request);
+	const char *host;
 
-	if (api->refuse_all) {
-		api_call_fault(call, 403, "forbidden",
-		    "the API has no tokens and is not on a loopback address");
-		return false;
-	}
+	if (api->refuse_all)
+		return api_fault_set(fault, 403, "no_tokens",
+		    "api.address is not a loopback address and there is no "
+		    "api.tokens_file");
 	if (api->tokens_wanted) {
 		if (api_tokens_find(&api->tokens,
-			evhttp_find_header(in, "Authorization")) != NULL)
-			return true;
-		api_call_fault(call, 401, "unauthorized",
-		    "a bearer token is needed");
-		return false;
+			evhttp_find_header(headers, "Authorization")) != NULL)
+			return 0;
+		evhttp_add_header(evhttp_request_get_output_headers(
+				      call->request),
+		    "WWW-Authenticate", "Bearer");
+		return api_fault_set(fault, 401, "unauthorized",
+		    "send a token of api.tokens_file as 'Authorization: Bearer "
+		    "TOKEN'");
 	}
-	/* A web page must not reach us through a name of its own. */
-	if (host != NULL && !api_host_is_literal(host)) {
-		api_call_fault(call, 403, "forbidden_host",
-		    "without tokens, Host must be an address or localhost");
-		return false;
-	}
-	return true;
-}
-
-/* Splits "registry/ID" into the route's path and the decoded id. */
-static int
-take_client_id(struct api_call *call, const char *rest)
-{
-	size_t n = 0;
-	char *plain;
-
-	if (*rest == '\0' || strchr(rest, '/') != NULL)
-		return -ENOENT;
-	plain = evhttp_uridecode(rest, 0, &n);
-	if (plain == NULL)
-		return -ENOMEM;
-	if (!api_client_id_ok(plain, n)) {
-		free(plain);
-		return -ENOENT;
-	}
-	memcpy(call->client_id, plain, n);
-	call->client_id[n] = '\0';
-	free(plain);
+	host = evhttp_find_header(headers, "Host");
+	if (evhttp_find_header(headers, "Origin") != NULL ||
+	    (host != NULL && !api_host_is_literal(host)))
+		return api_fault_set(fault, 403, "forbidden",
+		    "without api.tokens_file the API is not for browsers: no "
+		    "Origin, and Host is an address or localhost");
 	return 0;
 }
 
-static bool
-route_matches(const struct api_route *route, struct api_call *call,
-    const char *path)
+static int
+read_body(struct api_call *call, struct api_fault *fault)
 {
-	size_t n = strlen(route->path);
+	struct evbuffer *input = evhttp_request_get_input_buffer(call->request);
+	uint64_t max = call->relay->worker->settings.api.max_body;
 
-	if (!route->has_client_id)
-		return strcmp(route->path, path) == 0;
-	return strncmp(route->path, path, n) == 0 &&
-	    take_client_id(call, path + n) == 0;
-}
-
-static void
-dispatch_route(struct api_call *call, const char *path)
-{
-	enum evhttp_cmd_type method = evhttp_request_get_command(call->request);
-	bool known = false;
-
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (!route_matches(&routes[i], call, path))
-			continue;
-		known = true;
-		if (routes[i].method == method) {
-			routes[i].handle(call);
-			return;
-		}
-	}
-	if (known)
-		api_call_fault(call, 405, "method_not_allowed",
-		    "this path takes another method");
-	else
-		api_call_fault(call, 404, "not_found", "no such path");
+	call->body_len = evbuffer_get_length(input);
+	if (call->body_len > max)
+		return api_fault_set(fault, 413, "body_too_large",
+		    "a body has at most %llu bytes (api.max_body)",
+		    (unsigned long long)max);
+	call->body = (const char *)evbuffer_pullup(input, -1);
+	if (call->body == NULL)
+		call->body = "";
+	return 0;
 }
 
 static void
 on_request(struct evhttp_request *request, void *arg)
 {
 	struct api *api = arg;
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-	struct evbuffer *in = evhttp_request_get_input_buffer(request);
-	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-	struct api_call call = { .api = api, .request = request };
+	struct api_call *call;
+	struct api_fault fault;
+	api_handler *handler = NULL;
 
-	counter_add(relay_counters(api->relay), COUNTER_API_REQUESTS, 1);
-	api_conns_busy(&api->conns, request);
-	call.len = evbuffer_get_length(in);
-	call.body = call.len > 0 ? (char *)evbuffer_pullup(in, -1) : "";
-	call.query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
-	if (!is_allowed(&call))
-		return;
-	if (call.body == NULL || path == NULL ||
-	    strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) != 0) {
-		api_call_fault(&call, 404, "not_found", "no such path");
+	worker_beat(api->relay->worker);
+	call = calloc(1, sizeof(*call));
+	if (call == NULL) {
+		evhttp_send_error(request, 503, NULL);
 		return;
 	}
-	dispatch_route(&call, path + sizeof(API_PREFIX) - 1);
+	call->api = api;
+	call->relay = api->relay;
+	call->request = request;
+	call->started_us = clock_mono_us();
+	api_conns_busy(&api->conns, request);
+	if (check_caller(call, &fault) == 0)
+		handler = route(call, &fault);
+	if (handler == NULL || read_body(call, &fault) != 0) {
+		api_reply_fault(call, &fault);
+		return;
+	}
+	handler(call);
 	shards_wake(&api->relay->shards);
 }
 
-static void
-on_accept_error(struct evconnlistener *listener, void *arg)
+/* Is it bound where only this host can connect?  Unknown counts as no. */
+static bool
+is_loopback(int fd)
 {
-	struct api *api = arg;
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	struct ipaddr ip;
+	uint16_t port;
 
-	(void)listener;
-	log_warn("api_accept_failed", "new API connections wait",
-	    log_errno(errno));
-	api_conns_no_fds(&api->conns);
+	return getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	    ipaddr_from_sockaddr((struct sockaddr *)&address, &ip, &port) ==
+	    0 &&
+	    ipaddr_is_loopback(&ip);
 }
 
+/* A file that cannot be used leaves the tokens as they are: none at the start,
+ * so that nobody gets in. */
 static void
 load_tokens(struct api *api)
 {
-	const struct settings *s = &api->relay->worker->settings;
-	const char *path = s->api.tokens_file;
-	struct ipaddr addr;
-	unsigned line = 0;
+	const char *path = api->relay->worker->settings.api.tokens_file;
+	unsigned line;
 	int rc;
 
-	api->tokens_wanted = path[0] != '\0';
-	api->refuse_all = !api->tokens_wanted &&
-	    (ipaddr_parse(s->api.address, &addr) != 0 ||
-		!ipaddr_is_loopback(&addr));
-	if (!api->tokens_wanted)
-		return;
-	(void)stat(path, &api->tokens_stat);
+	if (stat(path, &api->tokens_stat) != 0)
+		memset(&api->tokens_stat, 0, sizeof(api->tokens_stat));
 	rc = api_tokens_load(path, &api->tokens, &line);
-	if (rc != 0)
-		log_error("api_tokens_failed",
-		    "the tokens read before stay in use", log_errno(rc),
-		    log_text("path", path), log_uint("line", line));
+	if (rc == 0)
+		log_info("api_tokens", NULL, log_text("file", path),
+		    log_uint("tokens", api->tokens.count));
 	else
-		log_info("api_tokens_read", NULL,
-		    log_uint("count", api->tokens.count));
+		log_error("api_tokens_refused",
+		    api->tokens.count > 0 ?
+			"the tokens read before stay valid" :
+			"the API refuses everybody",
+		    log_text("file", path), log_uint("line", line),
+		    log_errno(rc));
+}
+
+static bool
+tokens_changed(const struct api *api)
+{
+	struct stat now;
+
+	if (stat(api->relay->worker->settings.api.tokens_file, &now) != 0)
+		return false; /* being replaced, or a mishap: keep them */
+	return now.st_ino != api->tokens_stat.st_ino ||
+	    now.st_size != api->tokens_stat.st_size ||
+	    now.st_mtim.tv_sec != api->tokens_stat.st_mtim.tv_sec ||
+	    now.st_mtim.tv_nsec != api->tokens_stat.st_mtim.tv_nsec;
 }
 
 void
 api_apply_settings(struct api *api)
 {
-	const struct settings *s = &api->relay->worker->settings;
+	const struct settings *settings = &api->relay->worker->settings;
 
-	load_tokens(api);
 	if (api->http == NULL)
 		return;
-	evhttp_set_max_body_size(api->http, (ssize_t)s->api.max_body);
-	api_conns_set_max(&api->conns, s->api.max_connections);
+	evhttp_set_max_body_size(api->http,
+	    (ev_ssize_t)settings->api.max_body + BODY_GRACE);
+	api_conns_set_max(&api->conns, settings->api.max_connections);
+	api->tokens_wanted = settings->api.tokens_file[0] != '\0';
+	if (api->tokens_wanted)
+		load_tokens(api);
+	else
+		api->tokens.count = 0;
+	api->refuse_all = !api->tokens_wanted &&
+	    !is_loopback(evconnlistener_get_fd(api->listener));
+}
+
+static int
+open_server(struct api *api, int fd)
+{
+	struct event_base *base = api->relay->worker->base;
+
+	api->http = evhttp_new(base);
+	if (api->http == NULL)
+		return -ENOMEM;
+	/* no LEV_OPT_CLOSE_ON_FREE: the fd belongs to the slot */
+	api->listener = evconnlistener_new(base, NULL, NULL,
+	    LEV_OPT_CLOSE_ON_EXEC, -1, fd);
+	if (api->listener == NULL)
+		return -ENOMEM;
+	if (evhttp_bind_listener(api->http, api->listener) == NULL) {
+		evconnlistener_free(api->listener);
+		return -ENOMEM;
+	}
+	evhttp_set_allowed_methods(api->http, ALL_METHODS);
+	evhttp_set_max_headers_size(api->http, MAX_HEADERS);
+	evhttp_set_timeout(api->http, WRITE_TIMEOUT_S);
+	evhttp_set_default_content_type(api->http, NULL);
+	evhttp_set_gencb(api->http, on_request, api);
+	evhttp_set_bevcb(api->http, api_conns_on_new, &api->conns);
+	return 0;
 }
 
 int
 api_start(struct api *api, struct relay *relay)
 {
-	int fd = worker_fd(relay->worker, SLOT_FD_API_LISTENER, 0);
-	struct event_base *base = relay->worker->base;
+	int fd, rc;
 
+	memset(api, 0, sizeof(*api));
 	api->relay = relay;
-	if (api_registry_init(&api->registry) != 0)
-		return -ENOMEM;
-	if (fd < 0) {
-		load_tokens(api);
-		return 0;
-	}
-	api->http = evhttp_new(base);
-	/* The listen socket is the slot's: never closed here. */
-	api->listener = evconnlistener_new(base, NULL, NULL,
-	    LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (api->http == NULL || api->listener == NULL)
-		return -ENOMEM;
-	api_conns_init(&api->conns, base, api->listener,
+	rc = api_registry_init(&api->registry);
+	fd = worker_fd(relay->worker, SLOT_FD_API_LISTENER, 0);
+	if (rc != 0 || fd < 0)
+		return rc;
+	rc = open_server(api, fd);
+	if (rc != 0)
+		return rc;
+	api_conns_init(&api->conns, relay->worker->base, api->listener,
 	    relay->worker->settings.api.max_connections);
-	evhttp_set_bevcb(api->http, api_conns_on_new, &api->conns);
-	evhttp_set_max_headers_size(api->http, API_MAX_HEADERS);
-	evhttp_set_allowed_methods(api->http,
-	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE |
-		EVHTTP_REQ_PUT | EVHTTP_REQ_HEAD);
-	evhttp_set_gencb(api->http, on_request, api);
-	if (evhttp_bind_listener(api->http, api->listener) == NULL)
-		return -ENOMEM;
-	evconnlistener_set_error_cb(api->listener, on_accept_error);
 	api_apply_settings(api);
 	return 0;
 }
@@ -280,21 +342,15 @@ api_pause(struct api *api)
 uint32_t
 api_busy(const struct api *api)
 {
-	return api->http != NULL ? api->conns.busy_count : 0;
+	return api->conns.busy_count;
 }
 
 void
 api_tick(struct api *api)
 {
-	const struct settings *s = &api->relay->worker->settings;
-	struct stat now;
-
-	if (api->http != NULL)
-		api_conns_tick(&api->conns, API_MAX_WAIT_MS);
-	if (!api->tokens_wanted || stat(s->api.tokens_file, &now) != 0)
+	if (api->http == NULL)
 		return;
-	if (now.st_mtim.tv_sec != api->tokens_stat.st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != api->tokens_stat.st_mtim.tv_nsec ||
-	    now.st_ino != api->tokens_stat.st_ino)
+	api_conns_tick(&api->conns, IDLE_MS);
+	if (api->tokens_wanted && tokens_changed(api))
 		load_tokens(api);
 }

@@ -27,7 +27,7 @@ struct relay;
 struct api {
 	struct relay *relay;		 /* borrowed */
 	struct evhttp *http;		 /* owned; NULL: off */
-	struct evconnlistener *listener; /* owned by http; the fd is not */
+	struct evconnlistener *listener; /* owned by http; the fd: the slot */
 	struct api_conns conns;
 	struct api_registry registry;
 	/* who may ask */

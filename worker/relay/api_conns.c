@@ -20,6 +20,14 @@
 
 static const struct timeval at_once = { 0, 0 };
 
+/* Without fds it would be called in a circle: it rests until the next tick. */
+static void
+on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	(void)arg;
+	evconnlistener_disable(listener);
+}
+
 void
 api_conns_init(struct api_conns *conns, struct event_base *base,
     struct evconnlistener *listener, uint32_t max)
@@ -29,16 +37,9 @@ api_conns_init(struct api_conns *conns, struct event_base *base,
 	conns->listener = listener;
 	conns->max = max;
 	conns->accepting = true;
+	evconnlistener_set_error_cb(listener, on_accept_error);
 	TAILQ_INIT(&conns->idle);
 	TAILQ_INIT(&conns->busy);
-}
-
-void
-api_conns_clear(struct api_conns *conns)
-{
-	free(conns->by_fd);
-	conns->by_fd = NULL;
-	conns->by_fd_end = 0;
 }
 
 /* Accepts while there is room or somebody who can give way. */
@@ -48,7 +49,7 @@ adjust(struct api_conns *conns)
 	const struct api_conn *oldest = TAILQ_FIRST(&conns->idle);
 	bool room = conns->count < conns->max ||
 	    (oldest != NULL && oldest->evcon != NULL);
-	bool accept = room && !conns->closed && !conns->no_fds;
+	bool accept = room && !conns->closed;
 
 	if (accept == conns->accepting)
 		return;
@@ -243,8 +244,9 @@ api_conns_tick(struct api_conns *conns, uint64_t idle_ms)
 		if (conn->evcon != NULL)
 			conn_close(conn);
 	}
-	conns->no_fds = false;
-	adjust(conns);
+	/* an accept() without fds had it disabled */
+	if (conns->accepting)
+		evconnlistener_enable(conns->listener);
 }
 
 void
@@ -258,12 +260,5 @@ void
 api_conns_set_max(struct api_conns *conns, uint32_t max)
 {
 	conns->max = max;
-	adjust(conns);
-}
-
-void
-api_conns_no_fds(struct api_conns *conns)
-{
-	conns->no_fds = true;
 	adjust(conns);
 }

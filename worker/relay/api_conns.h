@@ -40,13 +40,10 @@ struct api_conns {
 	uint32_t max;
 	bool accepting; /* the listener is enabled */
 	bool closed;	/* for good */
-	bool no_fds;	/* until the next tick */
 };
 
 void api_conns_init(struct api_conns *, struct event_base *,
     struct evconnlistener *, uint32_t max);
-/* After evhttp has closed them all. */
-void api_conns_clear(struct api_conns *);
 
 /* For evhttp_set_bevcb(), with the conns as argument. */
 struct bufferevent *api_conns_on_new(struct event_base *, void *);
@@ -57,10 +54,6 @@ void api_conns_idle(struct api_conns *, struct evhttp_request *);
 
 void api_conns_set_max(struct api_conns *, uint32_t max);
 void api_conns_stop_accepting(struct api_conns *);
-
-/* accept() has failed: rests until the next tick, or it would be called in a
- * circle. */
-void api_conns_no_fds(struct api_conns *);
 
 /* Closes what has been idle for that long; tries to accept again. */
 void api_conns_tick(struct api_conns *, uint64_t idle_ms);

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * POST /api/v1/gateway/dispatch: one document or an array of them, each sent
- * to its client byte for byte.  The answer is true: `delivered` means that the
- * kernel has the frame for that client.
+ * POST /api/v1/gateway/dispatch: every document of the body becomes a delivery,
+ * and the reply goes out when the last of them has ended.  Between the two only
+ * the message ids are kept.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/clock.h"
 #include "worker/relay/api_call.h"
 #include "worker/relay/dispatch_body.h"
 #include "worker/relay/relay.h"
 
+struct dispatch_result {
+	const char *message_id; /* inside the dispatch, NUL behind it */
+	enum delivery_status status;
+};
+
 struct dispatch {
-	struct api_call call;
-	struct dispatch_body body;
-	enum delivery_status *status; /* owned; one for each document */
-	size_t pending;
-	uint64_t began_us;
+	struct api_call *call; /* owned until the reply */
+	uint32_t left;
+	uint32_t count;
+	bool is_array;
+	struct dispatch_result results[];
 };
 
 static int
@@ -29,114 +33,149 @@ http_status(enum delivery_status status)
 		return 200;
 	case DELIVERY_NOT_CONNECTED:
 		return 404;
-	case DELIVERY_BUSY:
-		return 503;
 	case DELIVERY_TOO_BIG:
 		return 413;
-	default:
+	case DELIVERY_UNKNOWN:
 		return 504;
+	default:
+		return 503;
 	}
 }
 
-static json_t *
-result(const struct dispatch *d, size_t i)
+/* What a status that is no success means for the caller. */
+static const char *
+explain(enum delivery_status status)
 {
-	const struct dispatch_doc *doc = &d->body.docs[i];
-	const char *node = d->call.api->relay->worker->settings.node.id;
-	bool here = d->status[i] != DELIVERY_NOT_CONNECTED;
-
-	return json_pack("{s:s%, s:s, s:s?}", "message_id", doc->message_id,
-	    doc->message_id_len, "status", delivery_status_name(d->status[i]),
-	    "gateway_node_id", here ? node : NULL);
+	switch (status) {
+	case DELIVERY_NOT_CONNECTED:
+		return "the client is not connected to this node";
+	case DELIVERY_TOO_BIG:
+		return "the document is too long for a ring";
+	case DELIVERY_UNKNOWN:
+		return "no receipt in time: it may have been delivered; the "
+		       "client may see a repetition";
+	default:
+		return "not taken, nothing was sent: try again";
+	}
 }
 
 static void
-finish(struct dispatch *d)
+put_result(struct textbuf *json, const struct dispatch *dispatch,
+    const struct dispatch_result *result)
 {
-	struct relay *relay = d->call.api->relay;
-	json_t *answer;
+	const char *node = dispatch->call->relay->worker->settings.node.id;
+	const char *status = delivery_status_name(result->status);
+
+	textbuf_puts(json, "{\"message_id\":");
+	textbuf_json(json, result->message_id, strlen(result->message_id));
+	textbuf_printf(json, ",\"status\":\"%s\",\"gateway_node_id\":", status);
+	/* no node has a client that is not connected */
+	if (result->status == DELIVERY_NOT_CONNECTED)
+		textbuf_puts(json, "null");
+	else
+		textbuf_json(json, node, strlen(node));
+	if (!dispatch->is_array && http_status(result->status) != 200)
+		textbuf_printf(json, ",\"error\":\"%s\",\"message\":\"%s\"",
+		    status, explain(result->status));
+	textbuf_putc(json, '}');
+}
+
+static void
+reply(struct dispatch *dispatch)
+{
+	struct textbuf json;
+	uint32_t i;
 	int status = 200;
 
-	if (d->body.is_array) {
-		answer = json_array();
-		for (size_t i = 0; i < d->body.count; i++)
-			(void)json_array_append_new(answer, result(d, i));
-	} else {
-		answer = result(d, 0);
-		status = http_status(d->status[0]);
+	textbuf_init(&json, API_REPLY_MAX);
+	if (dispatch->is_array)
+		textbuf_putc(&json, '[');
+	else
+		status = http_status(dispatch->results[0].status);
+	for (i = 0; i < dispatch->count; i++) {
+		if (i > 0)
+			textbuf_putc(&json, ',');
+		put_result(&json, dispatch, &dispatch->results[i]);
 	}
-	histogram_record(
-	    &relay_counters(relay)->histogram[HISTOGRAM_DISPATCH_US],
-	    clock_mono_us() - d->began_us);
-	api_call_reply(&d->call, status, answer);
-	dispatch_body_clear(&d->body);
-	free(d->status);
-	free(d);
+	if (dispatch->is_array)
+		textbuf_putc(&json, ']');
+	api_reply(dispatch->call, status, &json);
+	free(dispatch);
 }
 
 static void
 on_done(void *owner, uint32_t item, enum delivery_status status,
     uint64_t position)
 {
-	struct dispatch *d = owner;
+	struct dispatch *dispatch = owner;
 
 	(void)position;
-	d->status[item] = status;
-	if (--d->pending == 0)
-		finish(d);
+	dispatch->results[item].status = status;
+	if (--dispatch->left == 0)
+		reply(dispatch);
 }
 
-static void
-send_all(struct dispatch *d, uint32_t wait_ms)
+/* One block of memory with the message ids behind the results. */
+static struct dispatch *
+dispatch_new(struct api_call *call, const struct dispatch_body *body)
 {
-	struct delivery *delivery = &d->call.api->relay->delivery;
+	struct dispatch *dispatch;
+	size_t i, bytes = sizeof(*dispatch);
+	char *at;
 
-	/* One more, so that finish() comes after the loop. */
-	d->pending = 1;
-	for (size_t i = 0; i < d->body.count; i++) {
-		const struct dispatch_doc *doc = &d->body.docs[i];
-		struct delivery_order order = { on_done, d, (uint32_t)i,
-			wait_ms };
-
-		d->status[i] = delivery_send(delivery, doc->target,
-		    doc->target_len, doc->bytes, doc->len, &order);
-		if (d->status[i] == DELIVERY_PENDING)
-			d->pending++;
+	bytes += body->count * sizeof(dispatch->results[0]);
+	for (i = 0; i < body->count; i++)
+		bytes += body->docs[i].message_id_len + 1;
+	dispatch = malloc(bytes);
+	if (dispatch == NULL)
+		return NULL;
+	dispatch->call = call;
+	dispatch->count = (uint32_t)body->count;
+	dispatch->left = dispatch->count;
+	dispatch->is_array = body->is_array;
+	at = (char *)&dispatch->results[body->count];
+	for (i = 0; i < body->count; i++) {
+		dispatch->results[i].message_id = at;
+		memcpy(at, body->docs[i].message_id,
+		    body->docs[i].message_id_len + 1);
+		at += body->docs[i].message_id_len + 1;
 	}
-	if (--d->pending == 0)
-		finish(d);
+	return dispatch;
 }
 
 void
-api_dispatch(const struct api_call *call)
+api_dispatch_post(struct api_call *call)
 {
+	struct delivery *delivery = &call->relay->delivery;
+	struct delivery_order order = { on_done, NULL, 0, call->wait_ms };
+	const struct dispatch_doc *doc;
+	struct dispatch_body body;
+	struct dispatch *dispatch;
 	struct api_fault fault;
-	struct dispatch *d;
-	uint32_t wait_ms;
+	enum delivery_status status;
 
-	if (api_wait_parse(call->query, API_MAX_WAIT_MS, &wait_ms, &fault) !=
+	if (dispatch_body_parse(call->body, call->body_len, &body, &fault) !=
 	    0) {
-		api_call_refuse(call, &fault);
+		api_reply_fault(call, &fault);
 		return;
 	}
-	d = calloc(1, sizeof(*d));
-	if (d == NULL) {
-		api_call_fault(call, 503, "busy", "no memory");
+	dispatch = dispatch_new(call, &body);
+	if (dispatch == NULL) {
+		dispatch_body_clear(&body);
+		api_reply_busy(call, "no memory");
 		return;
 	}
-	d->call = *call;
-	d->began_us = clock_mono_us();
-	if (dispatch_body_parse(call->body, call->len, &d->body, &fault) != 0) {
-		free(d);
-		api_call_refuse(call, &fault);
-		return;
+	order.owner = dispatch;
+	for (; order.item < dispatch->count; order.item++) {
+		doc = &body.docs[order.item];
+		status = delivery_send(delivery, doc->target, doc->target_len,
+		    doc->bytes, doc->len, &order);
+		dispatch->results[order.item].status = status;
+		if (status != DELIVERY_PENDING)
+			dispatch->left--;
 	}
-	d->status = calloc(d->body.count + 1, sizeof(*d->status));
-	if (d->status == NULL) {
-		dispatch_body_clear(&d->body);
-		free(d);
-		api_call_fault(call, 503, "busy", "no memory");
-		return;
-	}
-	send_all(d, wait_ms);
+	dispatch_body_clear(&body);
+	api_call_drop_body(call);
+	if (dispatch->left == 0)
+		reply(dispatch);
 }

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Registrations of clients that foreign gateways hold, as the API was told
- * them.  In memory and bounded: a standalone node shares them with nobody and
- * forgets them with its relay.
+ * Which node a client id is connected to.  For this node the tables know; what
+ * other gateways register is kept in memory, within bounds, and given back as
+ * it came.  It does not outlive the tenant.
  */
 #ifndef HOLDFAST_RELAY_API_REGISTRY_H
 #define HOLDFAST_RELAY_API_REGISTRY_H
 
+#include <stddef.h>
+
 #include <jansson.h>
 
-#define API_REGISTRY_MAX 100000u
+#define API_REGISTRY_MAX       100000u
+#define API_REGISTRY_MAX_BYTES (32u * 1024 * 1024)
+#define API_REGISTRY_MAX_BODY  4096u
 
 struct api_registry {
-	json_t *clients; /* owned; client id -> register payload */
+	json_t *foreign; /* owned: client id -> the text it was registered by */
+	size_t bytes;	 /* of those texts */
 };
 
-int api_registry_init(struct api_registry *)
-    __attribute__((warn_unused_result));
+/* 0 or -ENOMEM. */
+int api_registry_init(struct api_registry *);
 void api_registry_clear(struct api_registry *);
 
-/* Keeps a payload (its reference is taken over).  -ENOSPC, -ENOMEM. */
+/* Adds or replaces.  -ENOSPC: a limit; -ENOMEM. */
 int api_registry_put(struct api_registry *, const char *client_id,
-    json_t *payload) __attribute__((warn_unused_result));
-
-/* Borrowed; NULL: not registered. */
-json_t *api_registry_get(const struct api_registry *, const char *client_id);
-
-/* -ENOENT. */
-int api_registry_remove(struct api_registry *, const char *client_id);
+    const char *text, size_t len) __attribute__((warn_unused_result));
 
 #endif

@@ -11,8 +11,6 @@
 #include "lib/escape.h"
 #include "worker/relay/relay.h"
 
-#define REASON_MAX 123u /* of a close frame: 125 bytes less the code */
-
 struct operator_wait {
 	struct relay *relay;
 	uint64_t id;
@@ -70,7 +68,7 @@ start(struct operator_wait *wait, const Holdfast__Request *request)
 {
 	struct delivery_order order = { on_done, wait, 0, 0 };
 	struct delivery *delivery = &wait->relay->delivery;
-	char reason[REASON_MAX + 1] = "";
+	char reason[OPERATOR_REASON_MAX + 1] = "";
 	uint32_t code;
 
 	if (!wait->is_kick)
@@ -100,7 +98,8 @@ refuse(const Holdfast__Request *request)
 		return "the text is not UTF-8";
 	if (!is_kick)
 		return NULL;
-	if (len > REASON_MAX || memchr(request->payload.data, '\0', len))
+	if (len > OPERATOR_REASON_MAX ||
+	    memchr(request->payload.data, '\0', len))
 		return "a close reason has at most 123 bytes";
 	if (request->has_code && !api_close_code_ok(request->code))
 		return "close codes are 1000, 1001, 1008, 1011, 1012, 1013 "

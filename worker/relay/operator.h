@@ -10,7 +10,9 @@
 
 struct relay;
 
-#define OPERATOR_KICK_CODE 4002
+#define OPERATOR_KICK_CODE  4002
+#define OPERATOR_REASON_MAX 123u /* of a close frame: 125 bytes less the code  \
+				  */
 
 void operator_request(struct relay *, const Holdfast__Request *);
 

@@ -13,14 +13,20 @@
 
 #define RELAY_LEAVE_MS 2000u /* that requests under way may take */
 
+/* Reads the ring of a slot that is mapped. */
 static void
 start_ring(struct relay *relay, uint32_t slot)
 {
-	int rc = ring_up_start(&relay->ring_up[slot], relay, slot);
+	int rc;
 
-	if (rc != 0)
-		log_error("ring_watch_failed", "its receipts are not read",
-		    log_errno(rc), log_uint("slot", slot));
+	if (!relay->shards.items[slot].attached)
+		return;
+	rc = ring_up_start(&relay->ring_up[slot], relay, slot);
+	if (rc == 0)
+		return;
+	log_error("ring_watch_failed", "its clients cannot be reached",
+	    log_errno(rc), log_uint("slot", slot));
+	shards_detach(&relay->shards, slot);
 }
 
 /* Maps what the directory has for the slot. */
@@ -46,8 +52,7 @@ on_rebind(evutil_socket_t fd, short what, void *arg)
 			continue;
 		relay->stale[slot] = false;
 		bind_slot(relay, slot);
-		if (relay->shards.items[slot].attached)
-			start_ring(relay, slot);
+		start_ring(relay, slot);
 	}
 	rivals_resync(&relay->rivals);
 }
@@ -104,8 +109,7 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	if (rc != 0)
 		return rc;
 	for (uint32_t slot = 0; slot < relay->shards.end; slot++)
-		if (relay->shards.items[slot].attached)
-			start_ring(relay, slot);
+		start_ring(relay, slot);
 	rivals_resync(&relay->rivals);
 	return 0;
 }
