@@ -347,11 +347,13 @@ lint-format:
 lint-tidy: $(TIDY)
 
 # Checked again when the object was made again, so that headers count too.
-$(TIDY): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
+tidy_config = .clang-tidy tests/.clang-tidy tests/lint/queue_model.h
+$(TIDY): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o $(tidy_config)
 	$(say) TIDY $<
 	$(Q)mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- $(hf_cppflags) $(path_cppflags) -std=c11 \
-	    2>$@.err || { cat $@.err; exit 1; }
+	    -include tests/lint/queue_model.h 2>$@.err || \
+	    { cat $@.err; exit 1; }
 	$(Q)rm -f $@.err; touch $@
 
 format:

@@ -33,7 +33,7 @@ int recycler_init(struct supervisor *sup);
 void recycler_clear(struct supervisor *sup);
 
 /* -EBUSY: one run is under way. */
-int recycler_start(struct supervisor *sup, recycler_cb *tell, void *arg);
+int recycler_start(struct supervisor *sup, recycler_cb *cb, void *arg);
 /* The listener is gone; the run goes on. */
 void recycler_forget(struct supervisor *sup, const void *arg);
 

@@ -11,9 +11,9 @@
 
 struct supervisor;
 
-/* Calls on_change for each value that differs.  -errno: nothing was changed
+/* Calls tell for each value that differs.  -errno: nothing was changed
  * and errors has a line a mistake. */
-int reload_run(struct supervisor *sup, conf_change_cb *on_change, void *arg,
+int reload_run(struct supervisor *sup, conf_change_cb *tell, void *arg,
     struct textbuf *errors);
 
 /* The same, told in the log only. */

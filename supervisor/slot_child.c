@@ -50,12 +50,20 @@ int
 slot_child_find(const char *own_dir, const char *program, char *out_path,
     size_t size)
 {
-	const char *dirs[] = { own_dir, HOLDFAST_LIBEXECDIR };
+	static const struct {
+		bool own;
+		const char *dir;
+	} places[] = {
+		{ true, "" },			  /* a build directory */
+		{ true, "/../libexec/holdfast" }, /* moved, or DESTDIR */
+		{ false, HOLDFAST_LIBEXECDIR },
+	};
 	int rc = -ENOENT;
 	size_t i;
 
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		int len = snprintf(out_path, size, "%s/%s", dirs[i], program);
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int len = snprintf(out_path, size, "%s%s/%s",
+		    places[i].own ? own_dir : "", places[i].dir, program);
 
 		if (len < 0 || (size_t)len >= size)
 			return -ENAMETOOLONG;

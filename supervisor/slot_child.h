@@ -37,8 +37,8 @@ struct slot_child_spec {
 int slot_child_spawn(const struct slot_child_spec *spec, pid_t *out_pid,
     int *out_pidfd);
 
-/* Where an executable lies: first in `own_dir`, then in HOLDFAST_LIBEXECDIR.
- * -ENOENT and the like when neither has it. */
+/* Where an executable lies: in `own_dir`, in ../libexec/holdfast from there, or
+ * in HOLDFAST_LIBEXECDIR.  -ENOENT and the like when none has it. */
 int slot_child_find(const char *own_dir, const char *program, char *out_path,
     size_t size);
 

@@ -2,8 +2,9 @@
 /*
  * The straight-line life of a tenant: from clone3() through settings, attach,
  * the sweep of fds and the program's adoption to the event loop and out.  It
- * starts as a copy of the keeper's memory and with the keeper's fds, of which it
- * closes none.  Ends with _exit(): the keeper's exit handlers are not its own.
+ * starts as a copy of the keeper's memory and with the keeper's fds, of which
+ * it closes none.  Ends with _exit(): the keeper's exit handlers are not its
+ * own.
  */
 #include "worker/tenant.h"
 
