@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A histogram of times with fixed, logarithmic buckets: four to each doubling,
- * from 1 us to 134 s, so a quantile is right within 12.5 %. Plain memory with
- * one writer; in shared memory readers may look at any time, since each count
- * is stored whole. Pure.
+ * from 1 us to 134 s, so a quantile is never too low and at most a quarter too
+ * high. Plain memory with one writer; in shared memory readers may look at any
+ * time, since each count is stored whole. Pure.
  */
 #ifndef HOLDFAST_LIB_HISTOGRAM_H
 #define HOLDFAST_LIB_HISTOGRAM_H
@@ -45,9 +45,9 @@ unsigned histogram_bucket(uint64_t us);
 
 /*
  * How many recorded values were at most `us`, exact when us is a bucket's
- * bound: the cumulative buckets of the Prometheus text format (each power of
- * two of microseconds is a bound, and so are 5/4, 6/4 and 7/4 of it from 4 us
- * on).
+ * bound, for the cumulative buckets of the Prometheus text format: each power
+ * of two of microseconds is a bound, and so are 5/4, 6/4 and 7/4 of it from 4
+ * us on.
  */
 uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t us);
 

@@ -91,7 +91,7 @@ random_jitter(uint64_t value, unsigned percent)
 	unsigned __int128 span = (unsigned __int128)value * percent / 100;
 	unsigned __int128 offset;
 
-	/* 0 .. 2 * span; the bias of a scaled 64-bit number is harmless. */
+	/* 0 .. 2 * span; the bias of scaling is no matter here. */
 	offset = (unsigned __int128)(random_u64() >> 1) * (2 * span + 1) >> 63;
 	return (uint64_t)(value - span + offset);
 }
