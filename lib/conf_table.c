@@ -59,7 +59,7 @@ check_key(const struct conf_key *key, size_t limit, char *scratch)
 		return "has no name, default or doc";
 	if (strspn(key->name, "abcdefghijklmnopqrstuvwxyz0123456789_.") !=
 		strlen(key->name) ||
-	    strlen(key->name) > CONF_NAME_SIZE / 3)
+	    strlen(key->name) > CONF_NAME_SIZE / 2)
 		return "has a bad name";
 	if (!is_right_size(key))
 		return "has a field of the wrong size";

@@ -6,7 +6,6 @@
 #include "worker/process.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #define OOM_SCORE   "500"
 #define STATUS_SIZE 4096
+#define LEAST_FDS   64
 
 static void
 set_handler(int signo, void (*handler)(int))
@@ -71,15 +71,17 @@ process_core_limit(bool wanted)
 }
 
 int
-process_spare_fds(uint32_t spare)
+process_move_fd_limit(int by)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return -errno;
-	if (limit.rlim_cur <= (rlim_t)spare * 2)
+	if ((int64_t)limit.rlim_cur + by < LEAST_FDS)
 		return 0;
-	limit.rlim_cur -= spare;
+	limit.rlim_cur = (rlim_t)((int64_t)limit.rlim_cur + by);
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &limit) == -1 ? -errno : 0;
 }
 

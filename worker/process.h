@@ -29,12 +29,8 @@ int process_offer_to_oom(void);
 /* 0 unless wanted: a dump delays recovery and holds the clients' bytes. */
 int process_core_limit(bool wanted);
 
-/*
- * Lowers the soft fd limit by `spare`, so that whatever the process accepts
- * leaves the next keeper and tenant, who start with the old limit, room to
- * load and adopt.
- */
-int process_spare_fds(uint32_t spare);
+/* Moves the soft limit of fds, unless it would end below 64. */
+int process_move_fd_limit(int by);
 
 /* A number of /proc/self/status, such as "FDSize" or "RssAnon" (in kB). */
 int process_status(const char *key, uint64_t *out);

@@ -28,7 +28,7 @@
 #define RSS_CHECK_MS	   4000u
 #define SETTINGS_MAX_BYTES (1024u * 1024)
 /* fds that connections never take: those of the next keeper and tenant. */
-#define SPARE_FDS 32u
+#define SPARE_FDS 32
 
 int
 worker_fd(const struct worker *worker, enum slot_fd_kind kind, uint32_t index)
@@ -190,17 +190,32 @@ tenant_apply_settings(struct worker *worker)
 		(void)event_add(worker->beat, &interval);
 }
 
+void
+tenant_spare_fds(const struct worker *worker, bool spare)
+{
+	int rc;
+
+	if (!worker->spares_fds)
+		return;
+	rc = process_move_fd_limit(spare ? -SPARE_FDS : SPARE_FDS);
+	if (rc != 0)
+		log_warn("fd_limit_kept", NULL, log_errno(rc));
+}
+
 /* RssAnon alone: pages of the slot are shared and no leak of this process. */
 static void
 check_rss(struct worker *worker)
 {
 	uint64_t limit = worker->settings.worker.max_rss;
-	uint64_t kib;
+	uint64_t kib = 0;
 
-	if (limit == 0 || process_status("RssAnon", &kib) != 0 ||
-	    kib * 1024 <= limit)
+	if (limit == 0)
 		return;
-	tenant_recycle(worker, "worker.max_rss");
+	tenant_spare_fds(worker, false);
+	(void)process_status("RssAnon", &kib);
+	tenant_spare_fds(worker, true);
+	if (kib * 1024 > limit)
+		tenant_recycle(worker, "worker.max_rss");
 }
 
 static void
@@ -306,9 +321,8 @@ start(struct worker *worker, uint64_t began_us)
 	if (serving.adoption_us == 0)
 		serving.adoption_us = clock_mono_us() - began_us;
 	tell_serving(worker, &serving);
-	rc = process_spare_fds(SPARE_FDS);
-	if (rc != 0)
-		log_warn("fd_limit_kept", NULL, log_errno(rc));
+	worker->spares_fds = true;
+	tenant_spare_fds(worker, true);
 	return 0;
 }
 

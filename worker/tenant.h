@@ -18,6 +18,10 @@ void tenant_apply_settings(struct worker *);
 /* Asks the program to leave at a safe point. */
 void tenant_recycle(struct worker *, const char *why);
 
+/* true: connections may not take the last fds, which the next keeper and tenant
+ * need.  false: for a moment this tenant uses them itself. */
+void tenant_spare_fds(const struct worker *, bool spare);
+
 /* Watches the channel and says Hello.  Without an entry in the directory the
  * tenant runs without a supervisor.  Fails only for want of memory. */
 int tenant_channel_open(struct worker *);

@@ -219,7 +219,10 @@ on_channel_read(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	worker_beat(worker);
 	for (int i = 0; i < MESSAGES_PER_TURN && rc == 1; i++) {
+		/* A packet's fds are cut off where there is no room. */
+		tenant_spare_fds(worker, false);
 		rc = channel_recv(&worker->channel, &msg);
+		tenant_spare_fds(worker, true);
 		if (rc != 1)
 			break;
 		rc = handle(worker, &msg) == 0 ? 1 : -EPROTO;

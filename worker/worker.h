@@ -75,6 +75,7 @@ struct worker {
 	int exit_code;
 	bool is_leaving;
 	bool is_recycling;
+	bool spares_fds;
 	uint32_t beats; /* of the timer */
 };
 
