@@ -67,7 +67,7 @@ gateway_tell_route(struct gateway *g, uint16_t kind, uint32_t rec,
 	parts[1] = (struct ring_part){ id, body->id_len };
 	if (ring_put(&g->up, kind, parts, 2, NULL) != 0) {
 		counter_add(gateway_counters(g), COUNTER_RING_UP_FULL, 1);
-		atomic_store(&g->slot->resync_wanted, 1);
+		atomic_fetch_add(&g->slot->resync_wanted, 1);
 	}
 	g->up_dirty = true;
 }
