@@ -11,9 +11,6 @@
 #include "supervisor/slot_process.h"
 #include "supervisor/supervisor.h"
 
-/* An adoption goes through every connection before it comes back to beat. */
-#define ADOPTION_FACTOR 10
-
 static uint64_t
 period_ms(const struct supervisor *sup)
 {
@@ -43,8 +40,6 @@ check_slot(struct supervisor *sup, struct slot *slot, uint64_t now, bool late)
 		stall_reset(&slot->stall, beat, now);
 		return;
 	}
-	if (atomic_load(&header->tenant_state) == TENANT_ADOPTING)
-		allowed *= ADOPTION_FACTOR;
 	if (!stall_check(&slot->stall, beat, now, allowed))
 		return;
 	log_error("tenant_stalled", "it is killed, its keeper starts the next",

@@ -221,7 +221,8 @@ record_death(struct keeper *k, int status)
 		slot->crash_window_ms };
 	struct restart_death death = { .status = status,
 		.was_stalled = slot->killed_for_stall == 1,
-		.has_served = slot->served_ns != 0 };
+		.has_served = slot->served_ns != 0,
+		.in_step = slot->step.kind != STEP_NONE };
 	uint32_t delay;
 
 	if (policy.crash_window_ms == 0)
@@ -232,7 +233,7 @@ record_death(struct keeper *k, int status)
 		death.served_ms = (slot->died_ns - slot->served_ns) / 1000000;
 	slot->crashes_in_row = restart_in_row(&policy, &death,
 	    slot->crashes_in_row);
-	delay = restart_delay_ms(&policy, slot->crashes_in_row);
+	delay = restart_delay_ms(&policy, &death, slot->crashes_in_row);
 	counter_add(&slot->counters, restart_counter(&death), 1);
 	atomic_store(&slot->killed_for_stall,
 	    restart_is_stall(&death) ? 2u : 0u);

@@ -8,7 +8,8 @@
 
 #include "worker/worker.h"
 
-#define RESTART_SERVED_MS 20u
+#define RESTART_SERVED_MS  20u
+#define RESTART_STEP_TRIES 4u
 
 bool
 restart_is_stall(const struct restart_death *death)
@@ -50,7 +51,8 @@ restart_in_row(const struct restart_policy *policy,
 	 * and nobody else shall notice.  Waiting is for tenants that cannot
 	 * start, or that die as soon as they do. */
 	if (death->has_served &&
-	    (restart_counter(death) == COUNTER_RESTART_KILLED ||
+	    (death->in_step ||
+		restart_counter(death) == COUNTER_RESTART_KILLED ||
 		death->served_ms >= RESTART_SERVED_MS ||
 		death->served_ms >= policy->crash_window_ms))
 		return 1;
@@ -58,11 +60,12 @@ restart_in_row(const struct restart_policy *policy,
 }
 
 uint32_t
-restart_delay_ms(const struct restart_policy *policy, uint32_t in_row)
+restart_delay_ms(const struct restart_policy *policy,
+    const struct restart_death *death, uint32_t in_row)
 {
 	uint64_t delay = policy->backoff_ms;
 
-	if (in_row <= 1)
+	if (in_row <= (death->in_step ? RESTART_STEP_TRIES : 1))
 		return 0;
 	for (uint32_t i = 2; i < in_row && delay < policy->backoff_max_ms; i++)
 		delay *= 2;

@@ -23,6 +23,7 @@ struct restart_death {
 	bool was_stalled; /* the supervisor had marked it */
 	bool has_served;
 	uint64_t served_ms; /* for how long */
+	bool in_step;	    /* a connection was being served */
 };
 
 /* Was it the supervisor's kill of a tenant that stood still? */
@@ -35,7 +36,10 @@ enum counter restart_counter(const struct restart_death *);
 uint32_t restart_in_row(const struct restart_policy *,
     const struct restart_death *, uint32_t before);
 
-/* The first restart is immediate, each further one waits twice as long. */
-uint32_t restart_delay_ms(const struct restart_policy *, uint32_t in_row);
+/* The first restart is immediate, each further one waits twice as long.  A
+ * death inside a step has its explanation: the next tenants settle it or
+ * quarantine that connection, so a few of those are immediate as well. */
+uint32_t restart_delay_ms(const struct restart_policy *,
+    const struct restart_death *, uint32_t in_row);
 
 #endif

@@ -66,8 +66,11 @@ test_rows(void **state)
 	assert_int_equal(restart_in_row(&policy, &death, 7), 1);
 	death.served_ms = 100;
 	assert_int_equal(restart_in_row(&policy, &death, 7), 1);
-	/* and so is one that was killed from outside */
+	/* and so is one whose connection is to blame, or that was killed */
 	death.served_ms = 0;
+	death.in_step = true;
+	assert_int_equal(restart_in_row(&policy, &death, 7), 1);
+	death.in_step = false;
 	death.status = -SIGKILL;
 	assert_int_equal(restart_in_row(&policy, &death, 7), 1);
 	death.served_ms = 0;
@@ -85,13 +88,20 @@ test_delays(void **state)
 		6400, 10000, 10000 };
 	const struct restart_policy never = { 0, 10000, 60000 };
 	const struct restart_policy odd = { 500, 300, 60000 };
+	const struct restart_death death = { .status = -SIGSEGV };
+	const struct restart_death in_step = { .status = -SIGSEGV,
+		.in_step = true };
 
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++)
-		assert_int_equal(restart_delay_ms(&policy, i), delays[i]);
-	assert_int_equal(restart_delay_ms(&policy, UINT32_MAX), 10000);
-	assert_int_equal(restart_delay_ms(&never, 1000), 0);
-	assert_int_equal(restart_delay_ms(&odd, 2), 300);
+		assert_int_equal(restart_delay_ms(&policy, &death, i),
+		    delays[i]);
+	assert_int_equal(restart_delay_ms(&policy, &death, UINT32_MAX), 10000);
+	assert_int_equal(restart_delay_ms(&never, &death, 1000), 0);
+	assert_int_equal(restart_delay_ms(&odd, &death, 2), 300);
+	/* deaths in steps are explained, but not for ever */
+	assert_int_equal(restart_delay_ms(&policy, &in_step, 4), 0);
+	assert_int_equal(restart_delay_ms(&policy, &in_step, 5), 800);
 }
 
 int

@@ -136,6 +136,8 @@ accept_take(struct gateway *g, uint32_t listener, int fd,
 		(void)close(fd);
 		return rc;
 	}
+	/* A record's first use: zero bytes would read as an armed timer. */
+	timer_wheel_reset(&g->wheel, rec);
 	w = step_begin(g, STEP_ACCEPT, rec);
 	gen = w->body.gen + 1;
 	memset(&w->body, 0, sizeof(w->body));

@@ -228,6 +228,8 @@ adopt_connections(struct gateway *g, Holdfast__Serving *out)
 	node_ip_clear(&g->worker->node, g->worker->slot_no);
 	for (uint32_t i = 0; i < high; i++) {
 		timer_wheel_reset(&g->wheel, i);
+		if ((i & 1023) == 0)
+			worker_beat(g->worker);
 		if (g->table.records[i].body.state == RECORD_FREE)
 			continue;
 		if (adopt_record(g, i)) {

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -97,16 +98,14 @@ adopt_quarantine(struct gateway *g, uint32_t rec, enum step_kind kind,
     uint64_t taken, bool hopeless)
 {
 	struct record_body b = g->table.records[rec].body;
-	char id[RECORD_ID_MAX + 1];
+	char id[RECORD_ID_MAX + 1], why[64];
 	struct step_work *w;
 
 	table_id(&g->table, rec, id);
 	adopt_poison(g, &b, id);
-	log_error("quarantined", "a tenant died serving this client",
-	    log_text("client", id), log_text("step", step_kind_name(kind)),
-	    log_int("exit", g->slot->last_exit));
-	worker_event(g->worker, "quarantined", id, step_kind_name(kind),
-	    g->slot->last_exit);
+	(void)snprintf(why, sizeof(why), "a tenant died in its step: %s",
+	    step_kind_name(kind));
+	worker_event(g->worker, "quarantined", id, why, g->slot->last_exit);
 	if (b.state == RECORD_FREE || b.state == RECORD_DYING)
 		return;
 	w = step_begin(g, STEP_CLOSE, rec);

@@ -139,6 +139,15 @@ input_payload(struct gateway *g, struct step_work *w, const uint8_t *p,
 	return k;
 }
 
+/* Bytes of a message on the wire: data that do not compress grow a little. */
+static uint64_t
+input_wire_max(const struct gateway *g, bool deflated)
+{
+	uint64_t max = g->worker->settings.websocket.max_message;
+
+	return deflated ? max + max / 64 + 1024 : max;
+}
+
 /* A data frame begins; rest: payload bytes at hand.  Returns how many of them
  * were used. */
 static size_t
@@ -147,8 +156,9 @@ input_data_frame(struct gateway *g, struct step_work *w,
 {
 	struct record_busy *b = &w->busy;
 
-	if (h->len > g->worker->settings.websocket.max_message ||
-	    b->in_len + h->len > g->worker->settings.websocket.max_message) {
+	uint64_t max = input_wire_max(g, h->rsv1 || b->message_deflated);
+
+	if (h->len > max || b->in_len + h->len > max) {
 		input_fail(g, w, WS_CLOSE_TOO_BIG, "message too big",
 		    COUNTER_CLOSE_TOO_BIG);
 		return rest;
