@@ -2,8 +2,8 @@
 /*
  * The counters and histograms of a slot.  They live in the slot header, so
  * they outlive tenants, and the supervisor renders /metrics from them without
- * asking anybody.  One table in counters.c gives each its metric name, labels
- * and help text; a metric's rows stand together.
+ * asking anybody.  counter_info.c gives each its metric name, labels and help
+ * text; a metric's counters stand together.
  */
 #ifndef HOLDFAST_PROTO_COUNTERS_H
 #define HOLDFAST_PROTO_COUNTERS_H
@@ -12,112 +12,12 @@
 #include <stdint.h>
 
 #include "lib/histogram.h"
-
-enum counter {
-	/* handshakes by result */
-	COUNTER_ACCEPTED,
-	COUNTER_ACCEPT_ERRORS,
-	COUNTER_HANDSHAKE_OK,
-	COUNTER_HANDSHAKE_BAD_REQUEST, /* 400, 405, 414, 431, 505 */
-	COUNTER_HANDSHAKE_UNAUTHORIZED,
-	COUNTER_HANDSHAKE_FORBIDDEN,
-	COUNTER_HANDSHAKE_NOT_FOUND,
-	COUNTER_HANDSHAKE_UPGRADE_REQUIRED, /* 426 */
-	COUNTER_HANDSHAKE_TOO_MANY,	    /* 429: per-IP limit */
-	COUNTER_HANDSHAKE_RATE,		    /* 503: over the rate */
-	COUNTER_HANDSHAKE_CAPACITY,	    /* 503: node full */
-	COUNTER_HANDSHAKE_MEMORY,	    /* 503: arena budget */
-	COUNTER_HANDSHAKE_DRAINING,	    /* 503 */
-	COUNTER_HANDSHAKE_POISONED,	    /* 503: poison table */
-	COUNTER_HANDSHAKE_TIMEOUT,	    /* deadline before 101 */
-	COUNTER_HANDSHAKE_ABANDONED,	    /* peer left before 101 */
-	COUNTER_HANDSHAKE_HEALTHZ, /* GET /healthz on the client port */
-	/* traffic */
-	COUNTER_MESSAGES_IN,
-	COUNTER_MESSAGES_OUT,
-	COUNTER_BYTES_IN,
-	COUNTER_BYTES_OUT,
-	COUNTER_PINGS_SENT,
-	COUNTER_PINGS_RECEIVED,
-	COUNTER_PONGS_RECEIVED,
-	/* closes by cause */
-	COUNTER_CLOSE_CLIENT,	  /* the peer's close frame */
-	COUNTER_CLOSE_EOF,	  /* FIN or RST without a close frame */
-	COUNTER_CLOSE_HEARTBEAT,  /* 1001 */
-	COUNTER_CLOSE_PROTOCOL,	  /* 1002 */
-	COUNTER_CLOSE_UTF8,	  /* 1007 */
-	COUNTER_CLOSE_POLICY,	  /* 1008: inbound rate limits */
-	COUNTER_CLOSE_TOO_BIG,	  /* 1009 */
-	COUNTER_CLOSE_QUARANTINE, /* 1011 */
-	COUNTER_CLOSE_DRAIN,	  /* 1012 */
-	COUNTER_CLOSE_SLOW,	  /* 1013: slow consumer */
-	COUNTER_CLOSE_MEMORY,	  /* 1013: arena budget */
-	COUNTER_CLOSE_AGE,	  /* 1001: maximum age or expiry */
-	COUNTER_CLOSE_REPLACED,	  /* 4001 */
-	COUNTER_CLOSE_KICKED,	  /* 4002 */
-	COUNTER_CLOSE_STOP,	  /* 1001: node stops */
-	COUNTER_CLOSE_DEADLINE,	  /* close handshake not finished in time */
-	COUNTER_CLOSE_INVALID,	  /* record failed validation on adoption */
-	/* deliveries */
-	COUNTER_DELIVERED,
-	COUNTER_QUEUED,
-	COUNTER_DROPPED_SLOW, /* drop-newest policy */
-	COUNTER_DELIVER_NOT_CONNECTED,
-	COUNTER_BROADCASTS,
-	/* crash recovery */
-	COUNTER_TENANT_STARTS,
-	COUNTER_ADOPTED,
-	COUNTER_ORPHANS_KEPT,
-	COUNTER_SETTLED_IN,  /* bytes were read but not recorded */
-	COUNTER_SETTLED_OUT, /* bytes were sent but not recorded */
-	COUNTER_REPLAYED,    /* interrupted steps finished by a successor */
-	COUNTER_RESTART_EXIT,
-	COUNTER_RESTART_KILLED, /* SIGKILL, SIGTERM and the like */
-	COUNTER_RESTART_FAULT,	/* SIGSEGV and the like */
-	COUNTER_RESTART_STALL,
-	COUNTER_RESTART_RECYCLE,
-	/* admission and backpressure */
-	COUNTER_ACCEPT_PAUSED_RATE,
-	COUNTER_ACCEPT_PAUSED_SHARE,
-	COUNTER_ACCEPT_PAUSED_MEMORY,
-	COUNTER_READ_PAUSED,
-	COUNTER_RING_UP_FULL,
-	COUNTER_ARENA_FULL,
-	/* relay */
-	COUNTER_API_REQUESTS,
-	COUNTER_API_ERRORS, /* 4xx and 5xx answers */
-	COUNTER_DISPATCH_DELIVERED,
-	COUNTER_DISPATCH_QUEUED,
-	COUNTER_DISPATCH_NOT_CONNECTED,
-	COUNTER_DISPATCH_UNKNOWN,
-	COUNTER_DISPATCH_BUSY, /* ring down full: 503 */
-	COUNTER_REPLACED_ACROSS_SLOTS,
-	COUNTER_RESYNCS,
-	COUNTER_MAX
-};
-
-enum slot_histogram {
-	HISTOGRAM_PING_US,
-	HISTOGRAM_LOOP_LAG_US, /* time of one loop turn */
-	HISTOGRAM_RECOVERY_US, /* death to serving */
-	HISTOGRAM_DISPATCH_US, /* relay: API request to receipt */
-	HISTOGRAM_MAX
-};
+#include "proto/counter.h"
 
 struct counters {
 	_Atomic uint64_t value[COUNTER_MAX];
 	struct histogram histogram[HISTOGRAM_MAX];
 };
-
-struct counter_info {
-	const char *metric; /* without the "holdfast_" prefix and "_total" */
-	const char *labels; /* `result="ok"`, or NULL */
-	const char *help;
-};
-
-const struct counter_info *counter_info(enum counter c);
-const char *counter_histogram_metric(enum slot_histogram h);
-const char *counter_histogram_help(enum slot_histogram h);
 
 /* Single writer: no read-modify-write instruction is needed. */
 static inline void

@@ -15,6 +15,7 @@
 
 #include "lib/cidr.h"
 #include "lib/conf_table.h"
+#include "proto/settings_websocket.h"
 
 #define SETTINGS_MAX_LISTEN 16
 
@@ -25,7 +26,6 @@
 
 enum upstream_mode { UPSTREAM_NONE, UPSTREAM_ECHO };
 enum auth_mode { AUTH_NONE, AUTH_PROXY };
-enum slow_consumer { SLOW_CLOSE, SLOW_DROP };
 
 struct settings_listen {
 	char address[64];
@@ -46,26 +46,7 @@ struct settings {
 	} node;
 	struct settings_listen listen[SETTINGS_MAX_LISTEN];
 	uint32_t listen_count;
-	struct {
-		char path[128];
-		uint64_t max_message;
-		uint32_t max_frames; /* per message */
-		uint32_t max_header;
-		uint64_t handshake_timeout_ms;
-		uint64_t close_timeout_ms;
-		uint64_t ping_interval_ms;
-		uint32_t ping_misses;
-		bool compression;
-		uint32_t compression_level;
-		uint64_t max_queue; /* bytes waiting for one client */
-		int slow_consumer;  /* enum slow_consumer */
-		uint64_t
-		    max_messages_per_second; /* per connection; 0: no limit */
-		uint64_t max_bytes_per_second;
-		uint64_t max_age_ms; /* 0: no limit */
-		uint64_t max_age_dither_ms;
-		char origins[1024]; /* as conf_item_next() reads; "": any */
-	} websocket;
+	struct settings_websocket websocket;
 	struct {
 		int mode; /* enum auth_mode */
 		struct cidr_list trusted_proxies;
@@ -125,24 +106,5 @@ struct settings {
 const struct conf_table *settings_table(void);
 
 void settings_defaults(struct settings *);
-
-/* What a table cannot say: relations between keys (loopback only without
- * auth, ping_misses >= 1, ...).  0, or -EINVAL with a sentence in out. */
-int settings_validate(const struct settings *, char *out, size_t out_size);
-
-/*
- * The rows meant for one program (SETTINGS_*), as a packed Settings message:
- * what SLOT_FD_SETTINGS holds.  *out_bytes is malloced, the caller's.  -ENOMEM.
- */
-int settings_pack(const struct settings *, uint32_t program,
-    uint8_t **out_bytes, size_t *out_len);
-
-/*
- * Defaults, then what bytes say.  Names that this program does not know and
- * values it does not take are skipped and counted: a supervisor of another
- * version may send them.  -EPROTO: no Settings message; out is untouched.
- */
-int settings_unpack(const uint8_t *bytes, size_t len, struct settings *out,
-    uint32_t *out_skipped);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Settings on their way to a worker: the rows meant for it as (name, text)
- * pairs in a packed Settings message.  See settings.h.
+ * pairs in a packed Settings message.  See settings_pack.h.
  */
+#include "proto/settings_pack.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/holdfast.pb-c.h"
-#include "proto/settings.h"
 
 #define PACK_MAX_PAIRS 256u
 

@@ -9,7 +9,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "proto/counters.h"
+#include "proto/counter_info.h"
 #include "supervisor/supervisor.h"
 
 /* Buckets shown: powers of two from 16 us to 67 s. */

@@ -16,6 +16,8 @@
 #include "lib/conf_table.h"
 #include "lib/fd.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/settings_check.h"
+#include "proto/settings_pack.h"
 #include "proto/slot.h"
 
 /* CPUs that this process may use: a container may have fewer than the host. */

@@ -19,6 +19,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "proto/settings_pack.h"
 #include "worker/fd_sweep.h"
 #include "worker/process.h"
 #include "worker/slot_fds.h"

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "lib/fd.h"
+#include "proto/settings_pack.h"
 #include "worker/worker.h"
 
 #define DEADLINE_MS 20000

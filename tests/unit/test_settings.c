@@ -3,8 +3,6 @@
  * The rows of the configuration, the relations between keys, and the way of
  * settings to a worker and back.
  */
-#include "proto/settings.h"
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +12,8 @@
 #include <cmocka.h>
 
 #include "lib/log_line.h"
+#include "proto/settings_check.h"
+#include "proto/settings_pack.h"
 
 static void
 set(struct settings *settings, const char *name, const char *text)

@@ -4,7 +4,7 @@
  * each row is filled, the rows of a metric stand together, share their help and
  * label names, and differ in their labels.
  */
-#include "proto/counters.h"
+#include "proto/counter_info.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names, labels and help texts of the counters, see counters.h.
+ * Names, labels and help texts of the counters, see counter_info.h.
  */
-#include "proto/counters.h"
+#include "proto/counter_info.h"
 
 #include <stddef.h>
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the rows of the settings table cannot say: relations between keys, such
+ * as loopback only without auth.  Pure; `holdfastd -n` and every reload ask.
+ */
+#ifndef HOLDFAST_PROTO_SETTINGS_CHECK_H
+#define HOLDFAST_PROTO_SETTINGS_CHECK_H
+
+#include "proto/settings.h"
+
+/* 0, or -EINVAL with a sentence in out that begins with the key. */
+int settings_validate(const struct settings *, char *out, size_t out_size);
+
+#endif
