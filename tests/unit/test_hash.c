@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/* Unit tests of the keyed hash. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "lib/hash.h"
+
+static void
+test_one_seed_is_one_key(void **state)
+{
+	unsigned char seed[HASH_SEED_BYTES];
+	struct hash_key a, b, c;
+	char text[300];
+	size_t len;
+
+	(void)state;
+	memset(seed, 7, sizeof(seed));
+	memset(text, 'x', sizeof(text));
+	hash_key_init(&a, seed);
+	hash_key_init(&b, seed);
+	seed[31] ^= 1;
+	hash_key_init(&c, seed);
+	for (len = 0; len <= sizeof(text); len++) {
+		assert_true(
+		    hash_bytes(&a, text, len) == hash_bytes(&b, text, len));
+		assert_true(
+		    hash_bytes(&a, text, len) != hash_bytes(&c, text, len));
+	}
+}
+
+/*
+ * A table in shared memory outlives an upgrade: these values must never
+ * change, whatever the version of the library.
+ */
+static void
+test_values_are_for_ever(void **state)
+{
+	unsigned char seed[HASH_SEED_BYTES];
+	struct hash_key key;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(seed); i++)
+		seed[i] = (unsigned char)i;
+	hash_key_init(&key, seed);
+	assert_int_equal(hash_bytes(&key, "", 0), 0x6b228a5aabfad17au);
+	assert_int_equal(hash_bytes(&key, "client-1", 8), 0xe0a30ea2e446850fu);
+	assert_int_equal(hash_bytes(&key,
+			     "a client id that is rather longer than "
+			     "those that most people choose",
+			     68),
+	    0x747e9664764764fu);
+}
+
+static void
+test_spreads(void **state)
+{
+	unsigned char seed[HASH_SEED_BYTES] = { 1 };
+	unsigned counts[16] = { 0 };
+	struct hash_key key;
+	uint32_t i;
+
+	(void)state;
+	hash_key_init(&key, seed);
+	for (i = 0; i < 16000; i++)
+		counts[hash_bytes(&key, &i, sizeof(i)) % 16]++;
+	for (i = 0; i < 16; i++)
+		assert_in_range(counts[i], 850, 1150);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_seed_is_one_key),
+		cmocka_unit_test(test_values_are_for_ever),
+		cmocka_unit_test(test_spreads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
