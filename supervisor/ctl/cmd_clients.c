@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * clients, where, send and kick.
+ */
+#include <stdio.h>
+
+#include "supervisor/ctl/ctl_columns.h"
+#include "supervisor/ctl/ctl_command.h"
+
+#define ERROR_MAX 4096
+
+static json_t *
+clients_request(const struct ctl_options *options)
+{
+	json_t *request = json_pack("{s:s}", "command", "clients");
+
+	if (options->given & CTL_OPT_FILTER)
+		json_object_set_new(request, "filter",
+		    json_string(options->filter));
+	if (options->given & CTL_OPT_LIMIT)
+		json_object_set_new(request, "limit",
+		    json_integer((json_int_t)options->limit));
+	if (options->given & CTL_OPT_OFFSET)
+		json_object_set_new(request, "offset",
+		    json_integer((json_int_t)options->offset));
+	if (options->given & CTL_OPT_SLOT)
+		json_object_set_new(request, "slot",
+		    json_integer((json_int_t)options->slot));
+	return request;
+}
+
+static int
+show_clients(const struct ctl_columns *columns, const json_t *result)
+{
+	const json_t *rows = json_object_get(result, "clients");
+	long long total = (long long)ctl_int(result, "total");
+	long long busy = (long long)ctl_int(result, "unreadable");
+	size_t shown = json_array_size(rows);
+	struct ctl_table table;
+	int code;
+
+	ctl_table_init(&table);
+	ctl_columns_fill(columns, rows, &table);
+	code = ctl_put_table(&table);
+	fflush(stdout);
+	if ((long long)shown < total)
+		fprintf(stderr,
+		    "%zu of %lld shown; --limit and --offset show others\n",
+		    shown, total);
+	if (busy > 0)
+		fprintf(stderr, "%lld could not be read, so busy are they\n",
+		    busy);
+	return code;
+}
+
+int
+cmd_clients(struct ctl *ctl)
+{
+	const struct ctl_options *options = &ctl->options;
+	struct ctl_columns columns;
+	struct textbuf error;
+	json_t *result;
+	int code, rc;
+
+	textbuf_init(&error, ERROR_MAX);
+	rc = ctl_columns_parse(options->given & CTL_OPT_COLUMNS ?
+		options->columns :
+		CTL_COLUMNS_DEFAULT,
+	    &columns, &error);
+	if (rc != 0)
+		code = ctl_fail(ctl, CTL_USAGE, "usage", "%s",
+		    textbuf_text(&error));
+	else
+		code = ctl_ask(ctl, clients_request(options), NULL, NULL,
+		    &result);
+	textbuf_clear(&error);
+	if (code != CTL_DONE)
+		return code;
+	if (options->json)
+		ctl_put_json(result);
+	else
+		code = show_clients(&columns, result);
+	json_decref(result);
+	return code;
+}
+
+static json_t *
+client_request(const struct ctl *ctl, const char *command)
+{
+	return json_pack("{s:s, s:s}", "command", command, "client",
+	    ctl->args[0]);
+}
+
+/* Arguments go into JSON, which has only UTF-8. */
+static int
+check_words(const struct ctl *ctl)
+{
+	int i;
+
+	for (i = 0; i < ctl->arg_count; i++) {
+		json_t *text = json_string(ctl->args[i]);
+
+		if (text == NULL)
+			return ctl_fail(ctl, CTL_USAGE, "usage",
+			    "argument %d is not UTF-8", i + 1);
+		json_decref(text);
+	}
+	return CTL_DONE;
+}
+
+static int
+show_where(const json_t *row)
+{
+	struct ctl_table table;
+	const struct ctl_column *column;
+	size_t i;
+
+	ctl_table_init(&table);
+	ctl_table_column(&table, NULL, CTL_LEFT);
+	ctl_table_column(&table, NULL, CTL_LEFT);
+	ctl_table_cell(&table, "node");
+	ctl_table_cell(&table, ctl_text(row, "node"));
+	for (i = 0; (column = ctl_columns_all(i)) != NULL; i++) {
+		ctl_table_cell(&table, column->name);
+		column->show(row, column->name, &table);
+	}
+	return ctl_put_table(&table);
+}
+
+int
+cmd_where(struct ctl *ctl)
+{
+	json_t *row;
+	int code = check_words(ctl);
+
+	if (code == CTL_DONE)
+		code = ctl_ask(ctl, client_request(ctl, "where"), NULL, NULL,
+		    &row);
+	if (code != CTL_DONE)
+		return code;
+	if (ctl->options.json)
+		ctl_put_json(row);
+	else
+		code = show_where(row);
+	json_decref(row);
+	return code;
+}
+
+static int
+show_status_word(struct ctl *ctl, json_t *request)
+{
+	json_t *result;
+	int code = ctl_ask(ctl, request, NULL, NULL, &result);
+
+	if (code != CTL_DONE)
+		return code;
+	if (ctl->options.json)
+		ctl_put_json(result);
+	else
+		ctl_put_line("%s", ctl_text(result, "status"));
+	json_decref(result);
+	return code;
+}
+
+int
+cmd_send(struct ctl *ctl)
+{
+	json_t *request;
+	int code = check_words(ctl);
+
+	if (code != CTL_DONE)
+		return code;
+	request = client_request(ctl, "send");
+	json_object_set_new(request, "text", json_string(ctl->args[1]));
+	return show_status_word(ctl, request);
+}
+
+int
+cmd_kick(struct ctl *ctl)
+{
+	const struct ctl_options *options = &ctl->options;
+	json_t *request;
+	int code = check_words(ctl);
+
+	if (code != CTL_DONE)
+		return code;
+	request = client_request(ctl, "kick");
+	if (options->given & CTL_OPT_CODE)
+		json_object_set_new(request, "code",
+		    json_integer((json_int_t)options->code));
+	if (options->given & CTL_OPT_REASON)
+		json_object_set_new(request, "reason",
+		    json_string(options->reason));
+	return show_status_word(ctl, request);
+}
