@@ -12,6 +12,13 @@
  *   HOLDFAST_CRASH_LIST=PATH         appends "file:line" of each point when it
  *                                    is passed for the first time
  *
+ *   HOLDFAST_CRASH_CONTROL=PATH      a file that is mapped: while it begins
+ *                                    with a point as in CRASH_LIST, an "a"
+ *                                    behind it for after the store, the
+ *                                    number at offset 248 is counted down
+ *                                    at each passage; at zero the text is
+ *                                    cleared and the process dies
+ *
  * Counts are per process; a tenant inherits its keeper's, which are zero.
  */
 #include "proto/slot.h"
@@ -23,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MAX_POINTS 512u
@@ -34,6 +42,14 @@ struct point {
 };
 
 static struct point points[MAX_POINTS];
+
+#define CONTROL_BYTES 4096
+#define CONTROL_COUNT 248
+
+struct control {
+	char where[CONTROL_COUNT];
+	int32_t left;
+};
 
 static const char *
 base_name(const char *path)
@@ -95,6 +111,50 @@ is_due(const char *wanted, const struct point *p)
 	return strcmp(base_name(wanted), text) == 0;
 }
 
+/* The mapped control file; NULL: none. */
+static volatile struct control *
+find_control(void)
+{
+	static volatile struct control *control;
+	static bool asked;
+	const char *path;
+	void *p;
+	int fd;
+
+	if (asked)
+		return control;
+	asked = true;
+	path = getenv("HOLDFAST_CRASH_CONTROL");
+	fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	if (fd == -1)
+		return NULL;
+	p = mmap(NULL, CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	    0);
+	close(fd);
+	if (p != MAP_FAILED)
+		control = p;
+	return control;
+}
+
+static void
+obey_control(const struct point *p)
+{
+	volatile struct control *control = find_control();
+	char text[CONTROL_COUNT], wanted[CONTROL_COUNT];
+
+	if (control == NULL || control->where[0] == '\0')
+		return;
+	for (unsigned i = 0; i < CONTROL_COUNT; i++)
+		wanted[i] = control->where[i];
+	wanted[CONTROL_COUNT - 1] = '\0';
+	snprintf(text, sizeof(text), "%s:%d%s", base_name(p->file), p->line,
+	    p->passed % 2 == 0 ? "a" : "");
+	if (strcmp(text, wanted) != 0 || --control->left > 0)
+		return;
+	control->where[0] = '\0';
+	kill(getpid(), SIGKILL);
+}
+
 void
 crash_point(const char *file, int line)
 {
@@ -107,6 +167,7 @@ crash_point(const char *file, int line)
 	if (p == NULL)
 		return;
 	p->passed++;
+	obey_control(p);
 	if (wanted == NULL || !is_due(wanted, p))
 		return;
 	once = getenv("HOLDFAST_CRASH_ONCE");

@@ -24,7 +24,10 @@
 #include "worker/gateway/settle.h"
 #include "worker/gateway/ws_frame.h"
 
-#define HOPELESS_DEATHS 3u
+/* Somebody else's SIGKILL may well hit twice; a third time it is the kernel
+ * running out of memory, over this very step. */
+#define KILLS_IN_A_STEP 2u
+#define HOPELESS_DEATHS 4u
 #define STALL_WAS_IT	2u /* header.killed_for_stall, by the keeper */
 
 static bool
@@ -42,6 +45,13 @@ adopt_was_fault(const struct gateway *g)
 	default:
 		return false;
 	}
+}
+
+static bool
+adopt_was_killed(const struct gateway *g)
+{
+	return atomic_load(&g->slot->killed_for_stall) != STALL_WAS_IT &&
+	    g->slot->last_exit == -SIGKILL;
 }
 
 /* How many tenants in a row died in this very step. */
@@ -226,7 +236,8 @@ adopt_step(struct gateway *g)
 		h->death_count = 0;
 		return;
 	}
-	quarantine = fault || deaths > 1;
+	quarantine = fault ||
+	    deaths > (adopt_was_killed(g) ? KILLS_IN_A_STEP : 1);
 	taken = b->taken;
 	given = b->given;
 	if (b->state != RECORD_DYING && !(b->flags & RECORD_FIN_SENT)) {
