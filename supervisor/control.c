@@ -24,6 +24,8 @@
 #define BACKLOG	    16
 #define IDLE_S	    60
 #define WRITE_S	    10
+/* Unread answers of one client, beyond which nothing more is done for it. */
+#define OUTPUT_ENOUGH (256u * 1024)
 
 /* No deadline for reading while a command runs: it may take its time. */
 static void
@@ -79,13 +81,16 @@ run_request(struct control_client *client, const char *line, size_t len)
 	    "there is no command of that name");
 }
 
-/* Takes lines for as long as commands end at once. */
+/* Takes lines for as long as commands end at once and answers are read:
+ * whoever asks without reading waits for on_written(). */
 static void
 read_lines(struct control_client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->bev);
+	struct evbuffer *output = bufferevent_get_output(client->bev);
 
-	while (!client->busy && !client->leaving) {
+	while (!client->busy && !client->leaving &&
+	    evbuffer_get_length(output) < OUTPUT_ENOUGH) {
 		size_t len;
 		char *line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF);
 
@@ -94,7 +99,9 @@ read_lines(struct control_client *client)
 		run_request(client, line, len);
 		free(line);
 	}
-	if (!client->busy && evbuffer_get_length(input) > CONTROL_MAX_REQUEST) {
+	if (!client->busy && !client->leaving &&
+	    evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF).pos == -1 &&
+	    evbuffer_get_length(input) > CONTROL_MAX_REQUEST) {
 		client->busy = true;
 		client->leaving = true;
 		evbuffer_drain(input, evbuffer_get_length(input));
