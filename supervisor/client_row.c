@@ -8,8 +8,10 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
+#include "proto/arena.h"
 #include "supervisor/control.h"
 #include "supervisor/supervisor.h"
 
@@ -69,6 +71,23 @@ add_listener(json_t *row, const struct supervisor *sup, uint8_t index)
 	json_object_set_new(row, "listener", json_string(text));
 }
 
+/* Bytes that wait for the client, as far as they can be known from outside:
+ * the block belongs to the tenant and may change while it is read.  By
+ * pread(), since to touch a hole of the mapped file would fill it. */
+static json_int_t
+queued_bytes(const struct slot *slot, const struct record_body *body)
+{
+	struct record_busy busy;
+	uint64_t sent;
+
+	if (body->busy == 0 || slot->memory.arena_fd == -1 ||
+	    pread(slot->memory.arena_fd, &busy, sizeof(busy),
+		(off_t)body->busy * ARENA_UNIT) != (ssize_t)sizeof(busy))
+		return 0;
+	sent = body->given - busy.out_base;
+	return sent <= busy.out_len ? (json_int_t)(busy.out_len - sent) : 0;
+}
+
 json_t *
 client_row_json(const struct slot *slot, const struct record_view *view)
 {
@@ -85,7 +104,7 @@ client_row_json(const struct slot *slot, const struct record_view *view)
 	format_uuid(body->uuid, uuid);
 	clock_rfc3339_format(body->established_us / 1000, since, sizeof(since));
 	row = json_pack("{s:o, s:i, s:I, s:s, s:s, s:i, s:s, s:I, s:o, s:I,"
-			" s:I, s:I, s:I, s:b, s:b, s:s}",
+			" s:I, s:I, s:I, s:I, s:b, s:s}",
 	    "client_id", control_text(view->id), "slot", (int)slot->number,
 	    "record", (json_int_t)view->index, "state",
 	    record_state_name(body->state), "address", address, "port",
@@ -96,8 +115,9 @@ client_row_json(const struct slot *slot, const struct record_view *view)
 		json_integer((json_int_t)body->ping_latency_us),
 	    "messages_in", (json_int_t)body->messages_in, "messages_out",
 	    (json_int_t)body->messages_out, "bytes_in", (json_int_t)body->taken,
-	    "bytes_out", (json_int_t)body->given, "busy", body->busy != 0,
-	    "compressed", (body->flags & RECORD_DEFLATE) != 0, "uuid", uuid);
+	    "bytes_out", (json_int_t)body->given, "queued",
+	    queued_bytes(slot, body), "compressed",
+	    (body->flags & RECORD_DEFLATE) != 0, "uuid", uuid);
 	if (row != NULL)
 		add_listener(row, slot->sup, body->listener);
 	return row;

@@ -127,11 +127,15 @@ notify_stopping(void)
 void
 notify_status(const char *format, ...)
 {
+	static char last[256];
 	char text[256] = "STATUS=";
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text + 7, sizeof(text) - 7, format, args);
 	va_end(args);
+	if (strcmp(text, last) == 0)
+		return;
+	memcpy(last, text, sizeof(last));
 	tell(text);
 }

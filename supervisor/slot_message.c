@@ -2,8 +2,9 @@
 /*
  * What keepers and tenants say (see slot_message.h).  The two channels of a
  * slot are not ordered against each other: a tenant may say that it serves
- * before its keeper says that it started.  Generations settle that: what is
- * told of an older tenant moves nothing.
+ * before its keeper says that it started, or that its predecessor died.  Who
+ * is alive settles that: what is told of a dead one while another lives moves
+ * nothing.
  */
 #include "supervisor/slot_message.h"
 
@@ -59,6 +60,21 @@ hello_fault(const struct slot_link *link, const Holdfast__Hello *hello)
 	return NULL;
 }
 
+/* The keeper's word with the pidfd may have been lost with it. */
+static void
+on_tenant_hello(struct slot *slot, const Holdfast__Hello *hello)
+{
+	pid_t before = slot->tenant.pid;
+	int rc = slot_process_set_tenant(slot, (pid_t)hello->pid, -1);
+
+	if (rc != 0)
+		log_debug("tenant_unknown", "dead, or not of the slot's group",
+		    log_text("slot", slot->label), log_uint("pid", hello->pid),
+		    log_errno(rc));
+	else if (slot->tenant.pid != before)
+		slot->generation = 0; /* its own word will be the first */
+}
+
 static int
 on_hello(struct slot_link *link, struct message *message)
 {
@@ -81,14 +97,17 @@ on_hello(struct slot_link *link, struct message *message)
 			slot_feed(slot, SLOT_EV_HELLO);
 		return rc == 0 ? 0 : -EPROTO;
 	}
-	/* The keeper's word with the pidfd may have been lost with it. */
-	rc = slot_process_set_tenant(slot, (pid_t)hello->pid, -1);
-	if (rc != 0)
-		log_warn("tenant_unknown", "its pid is not in the slot's group",
-		    log_text("slot", slot->label), log_uint("pid", hello->pid),
-		    log_errno(rc));
+	on_tenant_hello(slot, hello);
 	(void)send_hello(link);
 	return 0;
+}
+
+/* Is there a tenant, and is it another one than that? */
+static bool
+lives_another(const struct slot *slot, uint32_t pid)
+{
+	return slot->tenant.pid != (pid_t)pid &&
+	    slot_process_is_alive(&slot->tenant);
 }
 
 static int
@@ -97,17 +116,18 @@ on_tenant_started(struct slot_link *link, struct message *message)
 	const Holdfast__TenantStarted *started =
 	    (const Holdfast__TenantStarted *)message->body;
 	struct slot *slot = link->slot;
-	bool known;
+	struct slot_process told = { .pidfd = message->fds[0] };
+	bool known = slot->tenant.pid == (pid_t)started->pid;
 
-	if (started->generation < slot->generation)
+	if (!known && lives_another(slot, started->pid) &&
+	    !slot_process_is_alive(&told))
 		return 0;
-	known = started->generation == slot->generation &&
-	    slot->state == SLOT_SERVING;
-	(void)slot_process_set_tenant(slot, (pid_t)started->pid,
-	    message->fds[0]);
+	if (slot_process_set_tenant(slot, (pid_t)started->pid,
+		message->fds[0]) != 0)
+		return -EPROTO;
 	message->fds[0] = -1;
 	slot->generation = started->generation;
-	if (!known)
+	if (!known || slot->state != SLOT_SERVING)
 		slot_feed(slot, SLOT_EV_TENANT_STARTED);
 	return 0;
 }
@@ -119,7 +139,8 @@ on_tenant_exited(struct slot_link *link, struct message *message)
 	    (const Holdfast__TenantExited *)message->body;
 	struct slot *slot = link->slot;
 	const char *by = exited->status < 0 ? "signal" : "exit";
-	int status = exited->status < 0 ? -exited->status : exited->status;
+	int64_t status = exited->status < 0 ? -(int64_t)exited->status :
+					      exited->status;
 
 	log_info("tenant_exited", NULL, log_text("slot", slot->label),
 	    log_uint("pid", exited->pid), log_text("by", by),
@@ -127,7 +148,7 @@ on_tenant_exited(struct slot_link *link, struct message *message)
 	    log_uint("restart_ms", exited->restart_ms));
 	supervisor_event(slot->sup, "tenant_exited", (int)slot->number, NULL,
 	    by, status);
-	if (exited->generation < slot->generation)
+	if (lives_another(slot, exited->pid))
 		return 0;
 	slot->last_status = exited->status;
 	slot_feed(slot, SLOT_EV_TENANT_EXITED);

@@ -53,19 +53,25 @@ slot_process_clear(struct slot_process *process)
 	process->pid = 0;
 }
 
+bool
+slot_process_is_alive(const struct slot_process *process)
+{
+	struct pollfd pfd = { .fd = process->pidfd, .events = POLLIN };
+
+	return process->pidfd != -1 && poll(&pfd, 1, 0) == 0;
+}
+
 /* True when it has ended; reaps it if it is our child. */
 static bool
 has_ended(const struct slot_process *process, siginfo_t *out_info)
 {
-	struct pollfd pfd = { .fd = process->pidfd, .events = POLLIN };
-
 	memset(out_info, 0, sizeof(*out_info));
 	if (process->pidfd == -1)
 		return true;
 	if (waitid(P_PIDFD, (id_t)process->pidfd, out_info,
 		WEXITED | WNOHANG) == 0)
 		return out_info->si_pid != 0;
-	return poll(&pfd, 1, 0) == 1;
+	return !slot_process_is_alive(process);
 }
 
 void
@@ -91,10 +97,10 @@ slot_process_set_tenant(struct slot *slot, pid_t pid, int pidfd)
 {
 	int rc = 0;
 
-	if (pid <= 1 || (pidfd == -1 && slot->tenant.pid == pid)) {
-		fd_close(&pidfd);
-		return pid <= 1 ? -EINVAL : 0;
-	}
+	if (pid <= 1)
+		return -EINVAL;
+	if (pidfd == -1 && slot->tenant.pid == pid)
+		return 0;
 	if (pidfd == -1) {
 		rc = fd_pidfd_open(pid, &pidfd);
 		/* Checked after the open: from then on it is that process. */

@@ -16,6 +16,8 @@
 int slot_process_watch(struct slot_process *process, struct slot *slot);
 /* 0, -ESRCH when there is none (any more), -errno. */
 int slot_process_signal(const struct slot_process *process, int signo);
+/* Has not ended yet; reaps nothing. */
+bool slot_process_is_alive(const struct slot_process *process);
 /* SIGKILL, wait for the end, reap, forget. */
 void slot_process_kill(struct slot_process *process);
 /* Closes and forgets; the process may live on. */
@@ -23,7 +25,7 @@ void slot_process_clear(struct slot_process *process);
 
 /* Takes a tenant's pid and pidfd (-1: opened here; the process must then
  * belong to the keeper's process group).  -errno: not known better than
- * before. */
+ * before, pidfd stays the caller's. */
 int slot_process_set_tenant(struct slot *slot, pid_t pid, int pidfd);
 
 /* Field 22 of /proc/PID/stat; 0 when it cannot be read. */
