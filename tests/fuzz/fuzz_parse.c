@@ -53,7 +53,7 @@ fuzz_numbers(const char *text)
 	uint64_t u = UNTOUCHED;
 	int64_t i = 7;
 	double d, back;
-	bool b;
+	bool b = false;
 
 	if (parse_u64(text, 10, 1000, &u) == 0)
 		check(u >= 10 && u <= 1000);
@@ -66,7 +66,8 @@ fuzz_numbers(const char *text)
 	if (parse_double(text, -1e6, 1e6, &d) == 0 &&
 	    format_double(d, out, sizeof(out)) > 0)
 		check(parse_double(out, -1e7, 1e7, &back) == 0);
-	(void)parse_bool(text, &b);
+	if (parse_bool(text, &b) != 0)
+		check(!b);
 }
 
 static void

@@ -54,8 +54,10 @@ expect_node(const struct conf_tree *tree, const char *path,
 {
 	const struct conf_node *node = conf_tree_find(tree, path);
 
-	if (node == NULL)
+	if (node == NULL) {
 		fail_msg("no %s", path);
+		return;
+	}
 	assert_int_equal(node->type, type);
 	assert_string_equal(node->text, text);
 	assert_int_equal(node->line, line);
@@ -153,12 +155,12 @@ test_files_and_includes(void **state)
 	assert_string_equal(conf_tree_find(&tree, "b.c")->file, "more.conf");
 	conf_tree_clear(&tree);
 	/* Mistakes in an included file carry its name. */
-	more = write_file("more.conf", "b = {\n c = 3000000000; };");
+	write_file("more.conf", "b = {\n c = 3000000000; };");
 	assert_int_equal(conf_file_load(path, &tree, error), -EINVAL);
 	assert_string_equal(error,
 	    "more.conf:2: number is too big (from "
 	    "2^31 on it needs an L behind it)");
-	more = write_file("more.conf", "b = {\n");
+	write_file("more.conf", "b = {\n");
 	assert_int_equal(conf_file_load(path, &tree, error), -EINVAL);
 	unlink(more);
 	unlink(path);
