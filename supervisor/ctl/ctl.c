@@ -182,7 +182,7 @@ ctl_put_table(struct ctl_table *table)
 	return rc == 0 ? CTL_DONE : CTL_REFUSED;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 put_clean(FILE *file, const char *before, const char *format, va_list args)
 {
 	struct textbuf raw, clean;
