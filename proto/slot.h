@@ -86,8 +86,7 @@ struct slot_header {
 	_Atomic uint32_t live;	     /* records in use */
 	_Atomic uint32_t arena_used_kib;
 	_Atomic uint32_t arena_limit_kib;
-	_Atomic uint32_t
-	    resync_wanted; /* bumped when ring up overflows */
+	_Atomic uint32_t resync_wanted; /* bumped when ring up overflows */
 
 	/* A broadcast under way: position in the ring and next record. */
 	uint64_t broadcast_seq;

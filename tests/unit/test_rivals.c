@@ -173,15 +173,14 @@ test_nonsense(void **state)
 	static const char junk[200];
 	struct relay_help *help = *state;
 	struct ring_part part = { junk, 0 };
-	uint16_t kind;
 	uint32_t rec;
 
 	rec = open_one(&help->gateways[0].table, "alice", 10);
 	open_one(&help->gateways[1].table, "alice", 20);
-	for (kind = 0; kind < RING_KIND_MAX + 2; kind++) {
+	for (int kind = 0; kind < RING_KIND_MAX + 2; kind++) {
 		for (part.len = 0; part.len < sizeof(junk); part.len += 45)
-			assert_int_equal(ring_put(&help->gateways[0].up, kind,
-					     &part, 1, NULL),
+			assert_int_equal(ring_put(&help->gateways[0].up,
+					     (uint16_t)kind, &part, 1, NULL),
 			    0);
 	}
 	report(help, 0, "al\nce", 5);

@@ -10,9 +10,9 @@
 
 struct relay;
 
+/* The reason: what a close frame's 125 bytes leave beside the code. */
 #define OPERATOR_KICK_CODE  4002
-#define OPERATOR_REASON_MAX 123u /* of a close frame: 125 bytes less the code  \
-				  */
+#define OPERATOR_REASON_MAX 123u
 
 void operator_request(struct relay *, const Holdfast__Request *);
 
