@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The log, the one global of every program. An event is a kind (a stable
- * snake_case word that scripts may search for, shown as event=KIND), an optional
- * sentence for people and typed fields:
+ * snake_case word that scripts may search for, shown as event=KIND), an
+ * optional sentence for people and typed fields:
  *
  *	log_info("tenant_started", "slot is serving",
  *	    log_int("slot", slot), log_int("tenant_pid", pid));
