@@ -17,7 +17,11 @@
  *                                    behind it for after the store, the
  *                                    number at offset 248 is counted down
  *                                    at each passage; at zero the text is
- *                                    cleared and the process dies
+ *                                    cleared and the process dies.  Only in
+ *                                    processes whose name (PR_GET_NAME)
+ *                                    begins with the text at offset 256.
+ *                                    A second point at offset 512 takes the
+ *                                    first one's place then
  *
  * Counts are per process; a tenant inherits its keeper's, which are zero.
  */
@@ -31,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define MAX_POINTS 512u
@@ -49,6 +54,11 @@ static struct point points[MAX_POINTS];
 struct control {
 	char where[CONTROL_COUNT];
 	int32_t left;
+	int32_t unused;
+	char who[16];
+	char unused2[512 - CONTROL_COUNT - 8 - 16];
+	char next[CONTROL_COUNT];
+	int32_t next_left;
 };
 
 static const char *
@@ -136,6 +146,19 @@ find_control(void)
 	return control;
 }
 
+static bool
+is_meant(const volatile struct control *control)
+{
+	char name[16] = "";
+
+	if (prctl(PR_GET_NAME, name) != 0)
+		return false;
+	for (unsigned i = 0; i < sizeof(name); i++)
+		if (control->who[i] == '\0' || control->who[i] != name[i])
+			return control->who[i] == '\0';
+	return true;
+}
+
 static void
 obey_control(const struct point *p)
 {
@@ -144,6 +167,8 @@ obey_control(const struct point *p)
 
 	if (control == NULL || control->where[0] == '\0')
 		return;
+	if (!is_meant(control))
+		return;
 	for (unsigned i = 0; i < CONTROL_COUNT; i++)
 		wanted[i] = control->where[i];
 	wanted[CONTROL_COUNT - 1] = '\0';
@@ -151,7 +176,10 @@ obey_control(const struct point *p)
 	    p->passed % 2 == 0 ? "a" : "");
 	if (strcmp(text, wanted) != 0 || --control->left > 0)
 		return;
-	control->where[0] = '\0';
+	control->left = control->next_left;
+	for (unsigned i = CONTROL_COUNT; i-- > 0;)
+		control->where[i] = control->next[i];
+	control->next[0] = '\0';
 	kill(getpid(), SIGKILL);
 }
 
