@@ -282,7 +282,7 @@ fuzz-programs: $(FUZZERS)
 jobs = $(if $(filter -j% --jobserver%,$(MFLAGS)),,-j$(shell nproc))
 sub = +$(Q)$(MAKE) --no-print-directory $(jobs)
 run_tests = $(PYTHON) tests/run.py --build $(BUILD) \
-	--faults-build $(call build_dir,faults) \
+	--faults-build $(call build_dir,crashpoints) \
 	--pytest-args=$(call quote,$(PYTEST_ARGS))
 
 run: deps-build
@@ -291,7 +291,7 @@ run: deps-build
 
 test: deps
 	$(sub) all unit-programs bench-programs
-	$(sub) VARIANT=faults programs
+	$(sub) VARIANT=crashpoints programs
 	@$(run_tests) unit fuzz integration lint
 
 test-unit:
@@ -304,7 +304,7 @@ test-fuzz:
 
 test-integration:
 	$(sub) all bench-programs
-	$(sub) VARIANT=faults programs
+	$(sub) VARIANT=crashpoints programs
 	@$(run_tests) integration
 
 test-lint:
