@@ -5,6 +5,7 @@
  */
 #include "supervisor/slot_process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/parse.h"
 #include "supervisor/proc_stat.h"
 #include "supervisor/slot_link.h"
 #include "supervisor/supervisor.h"
@@ -117,22 +119,40 @@ slot_process_set_tenant(struct slot *slot, pid_t pid, int pidfd)
 	return 0;
 }
 
-/* A keeper killed before it could tell of its tenant leaves one that nobody
- * knows but the header. */
+/* Keepers lead a process group, and their tenants are born into it. */
+static bool
+is_orphan_of(pid_t pid, pid_t keeper)
+{
+	struct proc_stat stat;
+
+	return pid > 1 && pid != keeper && getpgid(pid) == keeper &&
+	    proc_stat_read(pid, &stat) == 0 && stat.parent == getpid();
+}
+
+/*
+ * A keeper killed before it could tell of its tenant leaves one that nobody
+ * knows, not even the header.  There can be no more than one; any other that
+ * claims to be of this group is not a tenant.
+ */
 static void
 find_orphan(struct slot *slot)
 {
-	const struct slot_header *header = slot->memory.table.header;
-	struct proc_stat stat;
-	pid_t pid;
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	uint64_t pid;
 
-	if (header == NULL)
+	if (dir == NULL)
 		return;
-	pid = (pid_t)atomic_load(&header->tenant_pid);
-	if (pid <= 1 || pid == slot->keeper.pid ||
-	    proc_stat_read(pid, &stat) != 0 || stat.parent != getpid())
-		return;
-	(void)slot_process_set_tenant(slot, pid, -1);
+	while ((entry = readdir(dir)) != NULL) {
+		if (parse_u64(entry->d_name, 2, INT32_MAX, &pid) != 0 ||
+		    !is_orphan_of((pid_t)pid, slot->keeper.pid))
+			continue;
+		if (slot_process_is_alive(&slot->tenant))
+			kill((pid_t)pid, SIGKILL);
+		else
+			(void)slot_process_set_tenant(slot, (pid_t)pid, -1);
+	}
+	closedir(dir);
 }
 
 static void
