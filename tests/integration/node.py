@@ -340,3 +340,14 @@ class Node:
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def share(settings=None):
+    """The body of a fixture: one node for all tests of a file."""
+    one = Node(settings).start()
+    process.shared.add(one.pid)
+    yield one
+    process.shared.discard(one.pid)
+    complaints = one.close()
+    one.remove()
+    assert not complaints, "\n".join(complaints)

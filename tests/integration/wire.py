@@ -123,9 +123,12 @@ class Raw:
         head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         self.status = int(lines[0].split()[1])
-        self.headers = {name.strip().lower(): value.strip() for
-                        name, _, value in (x.partition(":")
-                                           for x in lines[1:])}
+        self.headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            before = self.headers.get(name.lower())
+            self.headers[name.lower()] = (before + ", " if before else
+                                          "") + value.strip()
         return self.status
 
     def take_body(self):
