@@ -32,6 +32,7 @@ static const struct conf_key rows[] = {
 	{
 	    KEY("node.id", STRING, RESTART, EVERYBODY, node.id),
 	    .default_text = "",
+	    .flags = CONF_OPTIONAL,
 	    LIMITS(1, 127),
 	    .doc = "this node's name in the fleet; \"\" stands for the "
 		   "host name",
@@ -39,6 +40,7 @@ static const struct conf_key rows[] = {
 	{
 	    KEY("node.region", STRING, LIVE, SUPERVISOR | RELAY, node.region),
 	    .default_text = "",
+	    .flags = CONF_OPTIONAL,
 	    LIMITS(0, 63),
 	    .doc = "where it stands, for people",
 	},

@@ -136,9 +136,9 @@ ctl_table_render(const struct ctl_table *table, struct textbuf *out)
 {
 	size_t i;
 
-	if (table->error != 0)
+	if (table->error != 0 || table->columns == 0)
 		return table->error;
-	if (table->columns > 0 && table->column[0].title != NULL) {
+	if (table->column[0].title != NULL) {
 		for (i = 0; i < table->columns; i++)
 			put_cell(table, i, table->column[i].title, out);
 	}

@@ -93,12 +93,12 @@ ctl_text_us(uint64_t us, char out[CTL_NUMBER_SIZE])
 void
 ctl_text_duration(uint64_t ms, char out[CTL_NUMBER_SIZE])
 {
-	unsigned long long s = ms / 1000;
+	unsigned long long s = ms / 1000, tenths = ms / 100;
 
 	if (ms < 1000)
 		snprintf(out, CTL_NUMBER_SIZE, "%ums", (unsigned)ms);
 	else if (s < 60)
-		with_unit((double)(ms / 100) / 10, "s", out);
+		with_unit((double)tenths / 10, "s", out);
 	else if (s < 3600)
 		snprintf(out, CTL_NUMBER_SIZE, "%llum%llus", s / 60, s % 60);
 	else if (s < 86400)
