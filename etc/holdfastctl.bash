@@ -22,7 +22,7 @@ _holdfastctl() {
 	    --version'
 	local columns='client_id state slot record address listener
 	    established_at idle_ms ping_latency_us messages_in messages_out
-	    bytes_in bytes_out busy compressed uuid'
+	    bytes_in bytes_out queued compressed uuid'
 	local command= options= words= i
 	local IFS=$' \t\n'
 

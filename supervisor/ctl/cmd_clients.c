@@ -9,14 +9,37 @@
 
 #define ERROR_MAX 4096
 
-static json_t *
-clients_request(const struct ctl_options *options)
+/* What goes into a request must be UTF-8, as all JSON is. */
+static int
+check_words(const struct ctl *ctl)
 {
+	const char *const texts[] = { ctl->options.filter, ctl->options.reason,
+		ctl->arg_count > 0 ? ctl->args[0] : NULL,
+		ctl->arg_count > 1 ? ctl->args[1] : NULL };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *text = texts[i] == NULL ? json_null() :
+						  json_string(texts[i]);
+
+		if (text == NULL)
+			return ctl_fail(ctl, CTL_USAGE, "usage",
+			    "arguments must be UTF-8");
+		json_decref(text);
+	}
+	return CTL_DONE;
+}
+
+static json_t *
+clients_request(const struct ctl *ctl)
+{
+	const struct ctl_options *options = &ctl->options;
+	const char *filter = ctl->arg_count > 0 ? ctl->args[0] :
+						  options->filter;
 	json_t *request = json_pack("{s:s}", "command", "clients");
 
-	if (options->given & CTL_OPT_FILTER)
-		json_object_set_new(request, "filter",
-		    json_string(options->filter));
+	if (filter != NULL)
+		json_object_set_new(request, "filter", json_string(filter));
 	if (options->given & CTL_OPT_LIMIT)
 		json_object_set_new(request, "limit",
 		    json_integer((json_int_t)options->limit));
@@ -71,8 +94,9 @@ cmd_clients(struct ctl *ctl)
 		code = ctl_fail(ctl, CTL_USAGE, "usage", "%s",
 		    textbuf_text(&error));
 	else
-		code = ctl_ask(ctl, clients_request(options), NULL, NULL,
-		    &result);
+		code = check_words(ctl);
+	if (code == CTL_DONE)
+		code = ctl_ask(ctl, clients_request(ctl), NULL, NULL, &result);
 	textbuf_clear(&error);
 	if (code != CTL_DONE)
 		return code;
@@ -89,23 +113,6 @@ client_request(const struct ctl *ctl, const char *command)
 {
 	return json_pack("{s:s, s:s}", "command", command, "client",
 	    ctl->args[0]);
-}
-
-/* Arguments go into JSON, which has only UTF-8. */
-static int
-check_words(const struct ctl *ctl)
-{
-	int i;
-
-	for (i = 0; i < ctl->arg_count; i++) {
-		json_t *text = json_string(ctl->args[i]);
-
-		if (text == NULL)
-			return ctl_fail(ctl, CTL_USAGE, "usage",
-			    "argument %d is not UTF-8", i + 1);
-		json_decref(text);
-	}
-	return CTL_DONE;
 }
 
 static int

@@ -120,7 +120,7 @@ static const struct ctl_column all[] = {
 	{ "messages_out", "OUT", CTL_RIGHT, show_count },
 	{ "bytes_in", "BYTES-IN", CTL_RIGHT, show_bytes },
 	{ "bytes_out", "BYTES-OUT", CTL_RIGHT, show_bytes },
-	{ "busy", "BUSY", CTL_LEFT, show_bool },
+	{ "queued", "QUEUED", CTL_RIGHT, show_bytes },
 	{ "compressed", "COMPRESSED", CTL_LEFT, show_bool },
 	{ "uuid", "UUID", CTL_LEFT, show_text },
 };

@@ -19,7 +19,7 @@ const struct ctl_command ctl_commands[] = {
 	    "what the node is doing" },
 	{ "workers", "", 0, 0, 0, SOON_MS, cmd_workers,
 	    "slots, their processes and restarts" },
-	{ "clients", "", 0, 0,
+	{ "clients", "[FILTER]", 0, 1,
 	    CTL_OPT_FILTER | CTL_OPT_LIMIT | CTL_OPT_OFFSET | CTL_OPT_SLOT |
 		CTL_OPT_COLUMNS,
 	    SLOW_MS, cmd_clients, "connections" },
