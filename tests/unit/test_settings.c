@@ -201,6 +201,82 @@ test_unknown(void **state)
 	assert_int_equal(got.worker.stall_ms, 1);
 }
 
+/* Sends one value, by name and text, to other settings. */
+static void
+on_value(const char *name, const char *text, void *arg)
+{
+	struct settings *other = arg;
+
+	set(other, name, text);
+}
+
+/* Whatever a row holds is printed as a text that sets it again. */
+static void
+test_every_row(void **state)
+{
+	const struct conf_table *table = settings_table();
+	struct textbuf text, again;
+	struct settings s, other;
+
+	(void)state;
+	settings_defaults(&s);
+	memset(&other, 0, sizeof(other));
+	conf_table_each(table, &s, UINT32_MAX, on_value, &other);
+	assert_int_equal(conf_table_diff(table, &s, &other, NULL, NULL), 0);
+	textbuf_init(&text, 1024);
+	textbuf_init(&again, 1024);
+	for (size_t i = 0; i < table->key_count; i++) {
+		const char *name = table->keys[i].name;
+		struct conf_entry entry;
+
+		assert_int_equal(conf_table_find(table, name, &entry), 0);
+		assert_ptr_equal(entry.key, &table->keys[i]);
+		textbuf_reset(&text);
+		textbuf_reset(&again);
+		assert_int_equal(conf_table_get(table, &s, name, &text), 0);
+		set(&s, name, textbuf_text(&text));
+		assert_int_equal(conf_table_get(table, &s, name, &again), 0);
+		assert_string_equal(textbuf_text(&text), textbuf_text(&again));
+		assert_true(table->keys[i].programs != 0);
+	}
+	textbuf_clear(&text);
+	textbuf_clear(&again);
+}
+
+/* Bytes that are not settings, or not all of them: refused or understood in
+ * part, and then still settings that can be printed. */
+static void
+test_garbage(void **state)
+{
+	struct settings s, got;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	settings_defaults(&s);
+	assert_int_equal(settings_pack(&s, SETTINGS_RELAY, &bytes, &len), 0);
+	for (size_t i = 0; i < len * 8; i++) {
+		uint32_t skipped = 99;
+		size_t n = i % 8 == 0 ? i / 8 : len;
+		int rc;
+
+		bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+		memset(&got, 0xaa, sizeof(got));
+		rc = settings_unpack(bytes, n, &got, &skipped);
+		bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+		if (rc != 0) {
+			assert_int_equal(rc, -EPROTO);
+			assert_int_equal(skipped, 99);
+			assert_int_equal(((uint8_t *)&got)[0], 0xaa);
+			continue;
+		}
+		memset(&s, 0, sizeof(s));
+		conf_table_each(settings_table(), &got, UINT32_MAX, on_value,
+		    &s);
+	}
+	free(bytes);
+}
+
 int
 main(void)
 {
@@ -211,6 +287,8 @@ main(void)
 		cmocka_unit_test(test_validation),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_every_row),
+		cmocka_unit_test(test_garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
