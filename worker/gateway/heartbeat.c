@@ -32,13 +32,47 @@ heartbeat_dead_ms(const struct gateway *g)
 	return ms > EARLY_MS ? (uint32_t)ms - EARLY_MS : (uint32_t)ms;
 }
 
+/* How long ago the peer, silent for idle_ms, was asked for a sign of life by
+ * the last ping; UINT32_MAX: not since it was last seen.  With one miss there
+ * are no pings and peers speak by themselves. */
 static uint32_t
-heartbeat_due(const struct gateway *g, const struct record_body *b)
+heartbeat_asked_ms(const struct gateway *g, const struct record_body *b,
+    uint32_t idle_ms)
+{
+	uint32_t ms = ((uint32_t)g->now_us - b->ping_us) / 1000;
+
+	if (g->worker->settings.websocket.ping_misses < 2)
+		return idle_ms;
+	return (b->flags & RECORD_PINGED) && ms <= idle_ms ? ms : UINT32_MAX;
+}
+
+/* For how long a peer has been silent when it is to be looked at again.
+ * Nobody is dead unasked: when a ping could not leave in time (no tenant, a
+ * stopped machine, a shorter interval) it leaves late, and gives half an
+ * interval to answer. */
+static uint32_t
+heartbeat_next(const struct gateway *g, const struct record_body *b,
+    uint32_t idle)
 {
 	uint32_t interval =
 	    (uint32_t)g->worker->settings.websocket.ping_interval_ms;
-	uint32_t idle = g->now_ms - b->seen_ms;
+	uint32_t asked = heartbeat_asked_ms(g, b, idle);
 	uint32_t dead = heartbeat_dead_ms(g);
+	uint32_t next = (idle / interval + 1) * interval;
+
+	if (asked == UINT32_MAX && idle >= interval)
+		return idle;
+	if (next > dead)
+		next = dead;
+	if (asked < interval / 2 && next < idle + interval / 2 - asked)
+		next = idle + interval / 2 - asked;
+	return next;
+}
+
+static uint32_t
+heartbeat_due(const struct gateway *g, const struct record_body *b)
+{
+	uint32_t idle = g->now_ms - b->seen_ms;
 	uint32_t next;
 
 	switch (b->state) {
@@ -47,9 +81,7 @@ heartbeat_due(const struct gateway *g, const struct record_body *b)
 		    (uint32_t)
 			g->worker->settings.websocket.handshake_timeout_ms;
 	case RECORD_OPEN:
-		next = (idle / interval + 1) * interval;
-		if (next > dead)
-			next = dead;
+		next = heartbeat_next(g, b, idle);
 		if (b->expiry != 0) {
 			int64_t left = (int64_t)b->expiry * 1000 -
 			    (int64_t)clock_real_ms();
@@ -116,14 +148,18 @@ static void
 heartbeat_open(struct gateway *g, uint32_t rec)
 {
 	const struct record_body *b = &g->table.records[rec].body;
+	uint32_t interval =
+	    (uint32_t)g->worker->settings.websocket.ping_interval_ms;
 	uint32_t idle = g->now_ms - b->seen_ms;
+	uint32_t asked = heartbeat_asked_ms(g, b, idle);
+	bool answers_are_due = asked != UINT32_MAX && asked >= interval / 2;
 
 	if (b->expiry != 0 && (uint64_t)b->expiry * 1000 <= clock_real_ms()) {
 		conn_close(g, rec, WS_CLOSE_GOING_AWAY, "maximum age",
 		    COUNTER_CLOSE_AGE);
 		return;
 	}
-	if (idle >= heartbeat_dead_ms(g)) {
+	if (idle >= heartbeat_dead_ms(g) && answers_are_due) {
 		if (heartbeat_acks(g, b)) {
 			timer_wheel_set(&g->wheel, rec,
 			    g->now_ms + heartbeat_dead_ms(g) / 2);
@@ -136,7 +172,7 @@ heartbeat_open(struct gateway *g, uint32_t rec)
 			conn_kill(g, rec, COUNTER_CLOSE_HEARTBEAT);
 		return;
 	}
-	if (idle >= g->worker->settings.websocket.ping_interval_ms)
+	if (idle >= interval && (asked == UINT32_MAX || answers_are_due))
 		heartbeat_ping(g, rec);
 	heartbeat_arm(g, rec);
 }
