@@ -3,9 +3,11 @@
  * The life of a keeper (DESIGN section 2).  It shares its fd table with the
  * tenant, so that the slot's sockets stay open whatever happens to that one;
  * after each death it executes itself anew, so that the next tenant has another
- * address-space layout and canary, and starts that tenant.  It opens no fd
- * while a tenant runs: the sweep of a starting tenant would take it for a
- * stray one.  It owns the slot's first pages, mapped, and the tenant's pidfd.
+ * address-space layout and canary, and starts that tenant.  While a tenant
+ * runs it opens no fd, not even for a moment, and sees to it that libc cannot:
+ * the sweep of a starting tenant would close it as a stray one, and the close
+ * that follows here would hit whatever has the number by then.  It owns the
+ * slot's first pages, mapped, and the tenant's pidfd.
  */
 #include "worker/keeper.h"
 
@@ -20,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -204,6 +207,8 @@ start_tenant(struct keeper *k)
 		return;
 	if (pid == 0)
 		tenant_main(&worker);
+	if (process_forbid_fds(&k->fd_limit) != 0)
+		k->fd_limit = 0;
 	k->pid = pid;
 	atomic_store(&k->slot->tenant_pid, (uint32_t)pid);
 	counter_add(&k->slot->counters, COUNTER_TENANT_STARTS, 1);
@@ -264,6 +269,8 @@ bury_tenant(struct keeper *k)
 		    log_uint("restart_ms", delay));
 	keeper_tell_exited(k, delay);
 	fd_close(&k->pidfd);
+	if (k->fd_limit != 0)
+		(void)process_allow_fds(k->fd_limit);
 	return delay;
 }
 
@@ -318,6 +325,8 @@ keeper_main(const struct worker_ops *ops, const struct keeper_args *args)
 	log.label = k.label;
 	process_signals();
 	process_name(k.label);
+	/* Or the first log line beside a tenant opens /etc/localtime. */
+	tzset();
 	log_open(&log);
 	if (args->table_fd == -1)
 		begin(&k, args->channel_fd);

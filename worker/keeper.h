@@ -39,7 +39,8 @@ struct keeper {
 	bool is_stopped;   /* Stop came */
 	bool owes_started; /* TenantStarted could not be sent yet */
 	pid_t pid;
-	int pidfd; /* -1: no tenant */
+	int pidfd;	   /* -1: no tenant */
+	uint64_t fd_limit; /* while it runs: what to go back to; 0: nothing */
 	char label[PROCESS_LABEL_SIZE];
 	/* until Start */
 	struct keeper_fd given[SLOT_MAX_FDS];

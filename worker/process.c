@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "lib/fd.h"
 #include "lib/parse.h"
@@ -68,6 +69,34 @@ process_core_limit(bool wanted)
 		return -errno;
 	limit.rlim_cur = wanted ? limit.rlim_max : 0;
 	return setrlimit(RLIMIT_CORE, &limit) == -1 ? -errno : 0;
+}
+
+int
+process_forbid_fds(uint64_t *out_limit)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -errno;
+	before = limit.rlim_cur;
+	/* Not 0, which poll(2) would take for the number of fds it may see. */
+	limit.rlim_cur = STDERR_FILENO + 1;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -errno;
+	*out_limit = before;
+	return 0;
+}
+
+int
+process_allow_fds(uint64_t limit)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == -1)
+		return -errno;
+	now.rlim_cur = (rlim_t)limit;
+	return setrlimit(RLIMIT_NOFILE, &now) == -1 ? -errno : 0;
 }
 
 int

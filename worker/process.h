@@ -29,6 +29,13 @@ int process_offer_to_oom(void);
 /* 0 unless wanted: a dump delays recovery and holds the clients' bytes. */
 int process_core_limit(bool wanted);
 
+/*
+ * After forbid no call of this process can open an fd, fds 0 to 2 taken as
+ * given; allow undoes it with the limit that forbid told.
+ */
+int process_forbid_fds(uint64_t *out_limit);
+int process_allow_fds(uint64_t limit);
+
 /* Moves the soft limit of fds, unless it would end below 64. */
 int process_move_fd_limit(int by);
 

@@ -337,6 +337,8 @@ tenant_main(struct worker *worker)
 	snprintf(worker->log_label, sizeof(worker->log_label),
 	    worker->ops->kind == SLOT_KIND_GATEWAY ? "%c%u" : "%c",
 	    worker->ops->label, worker->slot_no);
+	/* The keeper writes the same, maybe only after we serve. */
+	atomic_store(&worker->slot->tenant_pid, (uint32_t)getpid());
 	process_signals();
 	process_name(worker->log_label);
 	random_reset();

@@ -98,9 +98,13 @@ on_command(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
 	char command = 0;
+	ssize_t n = recv(fd, &command, 1, MSG_DONTWAIT);
 
 	(void)what;
-	if (recv(fd, &command, 1, MSG_DONTWAIT) != 1)
+	/* A test that failed is gone; nothing may be left of it. */
+	if (n == 0)
+		worker_leave(worker, WORKER_EXIT_LEAVE);
+	if (n != 1)
 		return;
 	switch (command) {
 	case RIG_RECYCLE:

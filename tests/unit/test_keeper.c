@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -240,6 +241,34 @@ test_signals_are_ignored(void **state)
 	assert_int_equal(rig->slot->keeper_pid, rig->keeper_pid);
 }
 
+/* An fd that the keeper opened, be it for a moment, the sweep of a starting
+ * tenant would close, and the keeper's close would then hit another. */
+static void
+test_keeper_opens_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit keeper, tenant, own;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &own), 0);
+	rig_start(rig, -1);
+	for (uint32_t life = 1; life < 3; life++) {
+		rig_expect_serving(rig, life);
+		assert_int_equal(rig_ask(rig, RIG_PING).generation, life);
+		assert_int_equal(prlimit(rig->keeper_pid, RLIMIT_NOFILE, NULL,
+				     &keeper),
+		    0);
+		assert_int_equal(keeper.rlim_cur, 3);
+		assert_int_equal(prlimit((pid_t)rig->slot->tenant_pid,
+				     RLIMIT_NOFILE, NULL, &tenant),
+		    0);
+		/* the tenant leaves some to its successors */
+		assert_int_equal(tenant.rlim_cur, own.rlim_cur - 32);
+		kill_tenant(rig, SIGKILL);
+		rig_expect_exit(rig, -SIGKILL);
+	}
+	rig_expect_serving(rig, 3);
+}
+
 static uint64_t
 cpu_time_ns(pid_t pid)
 {
@@ -427,6 +456,7 @@ main(int argc, char **argv)
 		TEST(test_stop_in_backoff),
 		TEST(test_sweep),
 		TEST(test_signals_are_ignored),
+		TEST(test_keeper_opens_nothing),
 		TEST(test_supervisor_gone),
 		TEST(test_keeper_refuses_fds),
 		TEST(test_settings_change),
