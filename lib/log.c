@@ -159,6 +159,13 @@ log_open(const struct log_options *options)
 
 	ignore_if_deadly(SIGPIPE);
 	ignore_if_deadly(SIGXFSZ);
+	/*
+	 * The first gmtime_r() reads the time zone's file.  A keeper must open
+	 * no fd once its tenant runs, and it logs for the first time then: the
+	 * tenant's sweep would close that fd, and libc a second time, when it
+	 * is the tenant's.
+	 */
+	tzset();
 	if (options->path != NULL &&
 	    strlen(options->path) >= sizeof(log_state.path))
 		return -ENAMETOOLONG;
