@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 
 #define BY_FD_MAX (1 << 20)
+#define FRESH_MS  1000u
 
 static const struct timeval at_once = { 0, 0 };
 
@@ -42,13 +43,24 @@ api_conns_init(struct api_conns *conns, struct event_base *base,
 	TAILQ_INIT(&conns->busy);
 }
 
+/* The connection that gives way to a new one, if there must be one.  A fresh
+ * connection may have its request under way and is let alone for a moment. */
+static struct api_conn *
+dispensable(const struct api_conns *conns)
+{
+	struct api_conn *oldest = TAILQ_FIRST(&conns->idle);
+
+	if (oldest == NULL || oldest->evcon == NULL ||
+	    clock_mono_ms() - oldest->since_ms < FRESH_MS)
+		return NULL;
+	return oldest;
+}
+
 /* Accepts while there is room or somebody who can give way. */
 static void
 adjust(struct api_conns *conns)
 {
-	const struct api_conn *oldest = TAILQ_FIRST(&conns->idle);
-	bool room = conns->count < conns->max ||
-	    (oldest != NULL && oldest->evcon != NULL);
+	bool room = conns->count < conns->max || dispensable(conns) != NULL;
 	bool accept = room && !conns->closed;
 
 	if (accept == conns->accepting)
@@ -147,10 +159,12 @@ on_known(evutil_socket_t ignored, short what, void *arg)
 static void
 make_room(struct api_conns *conns)
 {
-	struct api_conn *oldest = TAILQ_FIRST(&conns->idle);
+	struct api_conn *oldest;
 
-	if (conns->count >= conns->max && oldest != NULL &&
-	    oldest->evcon != NULL)
+	if (conns->count < conns->max)
+		return;
+	oldest = dispensable(conns);
+	if (oldest != NULL)
 		conn_close(oldest);
 }
 
@@ -244,6 +258,7 @@ api_conns_tick(struct api_conns *conns, uint64_t idle_ms)
 		if (conn->evcon != NULL)
 			conn_close(conn);
 	}
+	adjust(conns);
 	/* an accept() without fds had it disabled */
 	if (conns->accepting)
 		evconnlistener_enable(conns->listener);
