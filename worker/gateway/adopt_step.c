@@ -143,7 +143,7 @@ adopt_finish_effect(struct gateway *g, enum step_kind kind, uint32_t rec,
 	struct step_work *w = step_load(g, kind, rec);
 
 	w->committed = true;
-	if (kind == STEP_DELIVER)
+	if (kind == STEP_DELIVER || kind == STEP_CLOSE)
 		w->token = deliver_pending_token(g);
 	if (w->body.state == RECORD_DYING) {
 		step_bury(g);
@@ -163,17 +163,17 @@ adopt_finish_effect(struct gateway *g, enum step_kind kind, uint32_t rec,
 	if (w->body.flags & RECORD_FIN_SENT)
 		(void)shutdown(w->body.fd, SHUT_WR);
 	w->was = w->body;
+	w->out_len = phase == STEP_EFFECT && w->busy.out_ref == 0 ? s->out_len :
+								    0;
+	w->end_position = w->busy.out_ref != 0 ?
+	    w->busy.out_base + w->busy.out_len :
+	    s->given_base + s->out_len;
 	if (phase == STEP_PARKED) {
 		/* All of it is in the record: a new step sends the rest. */
 		if (w->token != 0)
 			deliver_receipt(g, w);
 		step_end(g);
 		(void)step_begin(g, STEP_WRITE, rec);
-	} else {
-		w->out_len = w->busy.out_ref == 0 ? s->out_len : 0;
-		w->end_position = w->busy.out_ref != 0 ?
-		    w->busy.out_base + w->busy.out_len :
-		    s->given_base + w->out_len;
 	}
 	step_finish(g);
 }

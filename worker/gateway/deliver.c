@@ -42,9 +42,11 @@ deliver_receipt(struct gateway *g, const struct step_work *w)
 		.status = RECEIPT_DELIVERED,
 	};
 
-	if (w->doomed || w->body.state != RECORD_OPEN)
+	/* Of a kick the receipt says that the connection is being closed. */
+	if (w->kind != STEP_CLOSE &&
+	    (w->doomed || w->body.state != RECORD_OPEN))
 		r.status = RECEIPT_NOT_CONNECTED;
-	else if (w->body.given < w->end_position)
+	else if (w->kind != STEP_CLOSE && w->body.given < w->end_position)
 		r.status = RECEIPT_QUEUED;
 	counter_add(gateway_counters(g),
 	    r.status == RECEIPT_DELIVERED  ? COUNTER_DELIVERED :
@@ -143,6 +145,7 @@ static void
 deliver_kick(struct gateway *g, const struct ring_entry *e)
 {
 	char reason[WS_FRAME_REASON_MAX + 1];
+	struct step_work *w;
 	struct ring_kick k;
 	size_t n;
 
@@ -159,17 +162,15 @@ deliver_kick(struct gateway *g, const struct ring_entry *e)
 		    RECEIPT_NOT_CONNECTED);
 		return;
 	}
-	/* Closing twice is harmless, so the number may follow the effect. */
-	conn_close(g, k.rec, k.code, reason,
+	w = step_begin(g, STEP_CLOSE, k.rec);
+	conn_begin_close(g, w, k.code, reason,
 	    k.code == WS_CLOSE_REPLACED ? COUNTER_CLOSE_REPLACED :
 					  COUNTER_CLOSE_KICKED);
-	if (k.token != 0)
-		deliver_tell(g,
-		    &(struct ring_receipt){ .token = k.token,
-			.rec = k.rec,
-			.gen = k.gen,
-			.status = RECEIPT_DELIVERED });
-	commit_store(&g->slot->ring_applied, e->seq);
+	w->ring_applied = e->seq;
+	w->token = k.token;
+	step_commit(g);
+	step_finish(g);
+	heartbeat_arm(g, k.rec);
 }
 
 /* A part of a broadcast; true: it is finished. */
@@ -284,12 +285,17 @@ deliver_run(struct gateway *g)
 unsigned long long
 deliver_pending_token(struct gateway *g)
 {
-	struct ring_deliver d;
 	struct ring_entry e;
+	uint64_t token;
 
-	if (ring_peek(&g->down, &e) != 1 || e.kind != RING_DELIVER ||
-	    e.seq != atomic_load(&g->slot->ring_applied) || e.len < sizeof(d))
+	_Static_assert(offsetof(struct ring_deliver, token) == 0 &&
+		offsetof(struct ring_kick, token) == 0,
+	    "both begin with their token");
+	if (ring_peek(&g->down, &e) != 1 ||
+	    (e.kind != RING_DELIVER && e.kind != RING_KICK) ||
+	    e.seq != atomic_load(&g->slot->ring_applied) ||
+	    e.len < sizeof(token))
 		return 0;
-	memcpy(&d, e.data, sizeof(d));
-	return d.token;
+	memcpy(&token, e.data, sizeof(token));
+	return token;
 }
