@@ -19,6 +19,11 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
+# What the sanitizers find ends a program like a fault would; real signals are
+# left alone, since the tests send and provoke them.
+ASAN_OPTIONS = ":".join(["abort_on_error=1", "handle_segv=0",
+                         "handle_sigbus=0", "handle_sigill=0",
+                         "handle_sigfpe=0", "handle_abort=0"])
 
 
 class Tally:
@@ -113,6 +118,7 @@ def run_integration(args, tally):
     env = dict(os.environ, HOLDFAST_BUILD=str(args.build),
                HOLDFAST_FAULTS_BUILD=str(args.faults_build),
                PYTHONDONTWRITEBYTECODE="1")
+    env.setdefault("ASAN_OPTIONS", ASAN_OPTIONS)
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs",
                "-p", "no:cacheprovider", f"--junitxml={report}",
                str(folder), *shlex.split(args.pytest_args)]
