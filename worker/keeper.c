@@ -188,7 +188,7 @@ start_tenant(struct keeper *k)
 		.slot = k->slot,
 		.slot_no = k->slot_no };
 	uint32_t retry_ms = RETRY_MS;
-	int pid;
+	int pid = -1;
 
 	k->slot->generation++;
 	k->slot->served_ns = 0;
