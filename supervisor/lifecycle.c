@@ -19,6 +19,7 @@
 #define DRAIN_EXTRA_MS 5000
 
 static void stop_workers(struct supervisor *sup);
+static void start_closing(struct supervisor *sup);
 
 static void
 arm_deadline(struct supervisor *sup, uint64_t ms)
@@ -36,6 +37,10 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (sup->lifecycle.state == LIFECYCLE_LEAVING) {
+		start_closing(sup);
+		return;
+	}
 	log_notice("drain_deadline", "what is left is cut off",
 	    log_uint("connections", node_connections(&sup->node)));
 	stop_workers(sup);
@@ -141,15 +146,39 @@ end_drain(struct supervisor *sup)
 	supervisor_event(sup, "drained", -1, NULL, NULL, 0);
 }
 
+static void
+start_closing(struct supervisor *sup)
+{
+	uint64_t window_ms = sup->conf.settings.drain.window_ms;
+
+	enter(sup, LIFECYCLE_DRAINING);
+	close_all(sup, CLOSE_RESTART, window_ms);
+	if (sup->lifecycle.stops_after)
+		arm_deadline(sup, window_ms + DRAIN_EXTRA_MS);
+	end_drain(sup);
+}
+
+/* First the load balancers: they see that we are not ready, and while they
+ * have not seen it yet, what they send is served. */
+static void
+begin_drain(struct supervisor *sup, bool stops_after)
+{
+	uint64_t wait_ms = sup->conf.settings.drain.lb_wait_ms;
+
+	sup->lifecycle.stops_after = stops_after;
+	if (sup->lifecycle.state != LIFECYCLE_READY || wait_ms == 0) {
+		start_closing(sup);
+		return;
+	}
+	enter(sup, LIFECYCLE_LEAVING);
+	arm_deadline(sup, wait_ms);
+}
+
 void
 lifecycle_drain(struct supervisor *sup)
 {
-	if (sup->lifecycle.state > LIFECYCLE_READY)
-		return;
-	sup->lifecycle.stops_after = false;
-	enter(sup, LIFECYCLE_DRAINING);
-	close_all(sup, CLOSE_RESTART, sup->conf.settings.drain.window_ms);
-	end_drain(sup);
+	if (sup->lifecycle.state <= LIFECYCLE_READY)
+		begin_drain(sup, false);
 }
 
 int
@@ -160,8 +189,9 @@ lifecycle_undrain(struct supervisor *sup)
 
 	if (life->state <= LIFECYCLE_READY)
 		return -EALREADY;
-	if (life->state != LIFECYCLE_DRAINING || life->stops_after)
+	if (life->state > LIFECYCLE_DRAINING || life->stops_after)
 		return -EBUSY;
+	event_del(life->deadline);
 	atomic_store(&sup->node.shared->draining, 0);
 	for (i = 0; i < sup->gateways; i++)
 		(void)slot_undrain(sup->slots[i]);
@@ -174,8 +204,8 @@ lifecycle_stop(struct supervisor *sup, bool graceful)
 {
 	struct lifecycle *life = &sup->lifecycle;
 	uint64_t window = sup->conf.settings.drain.window_ms;
-	bool asked_twice = life->state == LIFECYCLE_DRAINING &&
-	    life->stops_after && graceful;
+	bool asked_twice = lifecycle_is_draining(sup) && life->stops_after &&
+	    graceful;
 
 	if (life->state == LIFECYCLE_STOPPING)
 		return;
@@ -188,17 +218,17 @@ lifecycle_stop(struct supervisor *sup, bool graceful)
 		enter(sup, LIFECYCLE_CLOSING);
 		close_all(sup, CLOSE_GOING_AWAY, 0);
 		arm_deadline(sup, CLOSING_MS);
+	} else if (life->state <= LIFECYCLE_READY) {
+		begin_drain(sup, true);
 	} else {
 		/* A drain under way keeps its pace. */
-		if (life->state != LIFECYCLE_DRAINING) {
-			enter(sup, LIFECYCLE_DRAINING);
-			close_all(sup, CLOSE_RESTART, window);
-		}
 		life->stops_after = true;
 		life->empty = false;
-		arm_deadline(sup, window + DRAIN_EXTRA_MS);
+		if (life->state == LIFECYCLE_DRAINING)
+			arm_deadline(sup, window + DRAIN_EXTRA_MS);
 	}
-	end_drain(sup);
+	if (life->state != LIFECYCLE_LEAVING)
+		end_drain(sup);
 }
 
 static void
@@ -249,6 +279,7 @@ lifecycle_slot_changed(struct supervisor *sup)
 		go_on_stopping(sup);
 		break;
 	case LIFECYCLE_READY:
+	case LIFECYCLE_LEAVING:
 	case LIFECYCLE_STATE_MAX:
 		break;
 	}
@@ -265,7 +296,7 @@ lifecycle_tell_status(const struct supervisor *sup)
 bool
 lifecycle_is_draining(const struct supervisor *sup)
 {
-	return sup->lifecycle.state >= LIFECYCLE_DRAINING;
+	return sup->lifecycle.state >= LIFECYCLE_LEAVING;
 }
 
 const char *
@@ -274,6 +305,7 @@ lifecycle_state_name(enum lifecycle_state state)
 	static const char *const names[LIFECYCLE_STATE_MAX] = {
 		[LIFECYCLE_STARTING] = "starting",
 		[LIFECYCLE_READY] = "ready",
+		[LIFECYCLE_LEAVING] = "leaving",
 		[LIFECYCLE_DRAINING] = "draining",
 		[LIFECYCLE_CLOSING] = "stopping",
 		[LIFECYCLE_STOPPING] = "stopping",

@@ -17,6 +17,7 @@ struct slot;
 enum lifecycle_state {
 	LIFECYCLE_STARTING,
 	LIFECYCLE_READY,
+	LIFECYCLE_LEAVING,  /* not ready, but accepting: drain.lb_wait */
 	LIFECYCLE_DRAINING, /* closes are spread; may end in a stop */
 	LIFECYCLE_CLOSING,  /* close frames at once, then stop */
 	LIFECYCLE_STOPPING, /* workers are told to end */
@@ -35,7 +36,8 @@ struct lifecycle {
 int lifecycle_init(struct supervisor *sup);
 void lifecycle_clear(struct supervisor *sup);
 
-/* Refuse new connections, close all spread over drain.window; stay. */
+/* Not ready for drain.lb_wait, then refuse new connections and close all,
+ * spread over drain.window; stay. */
 void lifecycle_drain(struct supervisor *sup);
 /* Serve again; -EALREADY when nothing is being drained, -EBUSY when it ends in
  * a stop. */
