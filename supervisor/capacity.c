@@ -16,7 +16,8 @@ capacity_compute(const struct capacity_input *in)
 	struct capacity out = { 0 };
 	uint64_t room, slots = in->slots == 0 ? 1 : in->slots;
 
-	out.reserve = CAPACITY_SLOT_OVERHEAD + in->listeners;
+	out.reserve =
+	    CAPACITY_SLOT_OVERHEAD + CAPACITY_SLOT_SPARE + in->listeners;
 	room = in->nofile > out.reserve ? in->nofile - out.reserve : 1;
 	/* The node's figure is bounded by what one number can say. */
 	if (room > UINT32_MAX / slots)
@@ -25,6 +26,7 @@ capacity_compute(const struct capacity_input *in)
 	out.node = in->wanted < out.possible ? in->wanted :
 					       (uint32_t)out.possible;
 	out.per_slot = in->wanted < room ? in->wanted : (uint32_t)room;
+	out.per_slot += CAPACITY_SLOT_SPARE;
 	out.nofile_needed = (in->wanted + slots - 1) / slots + out.reserve;
 	return out;
 }

@@ -14,6 +14,9 @@
  * memfds, rings and channels, the listeners, pidfds, and some to spare for
  * a moment of adoption or a handoff. */
 #define CAPACITY_SLOT_OVERHEAD 64u
+/* Records and fds above the capacity: who is refused for it, or asks for
+ * /healthz, is a connection for a moment too. */
+#define CAPACITY_SLOT_SPARE 64u
 
 struct capacity_input {
 	uint64_t nofile; /* RLIMIT_NOFILE in force */
