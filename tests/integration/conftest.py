@@ -32,7 +32,7 @@ def start():
         if found:
             print(f"--- log of {node.dir}\n{node.log()[-20000:]}")
         complaints += found
-    complaints += process.reap_leftovers(0)
+    complaints += process.reap_leftovers()
     complaints += [f"/dev/shm/{name} is left"
                    for name in shared_memory() - shm_before
                    if "holdfast" in name]

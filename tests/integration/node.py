@@ -316,7 +316,6 @@ class Node:
                 self.process.wait()
             if self.process.returncode != self.expected_exit:
                 complaints.append(f"exit code {self.process.returncode}")
-            complaints += process.reap_leftovers()
             complaints += self.leftover_sockets(ports)
             complaints += self.bad_lines()
         return complaints
@@ -348,6 +347,6 @@ def share(settings=None):
     process.shared.add(one.pid)
     yield one
     process.shared.discard(one.pid)
-    complaints = one.close()
+    complaints = one.close() + process.reap_leftovers()
     one.remove()
     assert not complaints, "\n".join(complaints)

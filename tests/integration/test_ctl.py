@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: ISC
+"""holdfastctl against a node that serves."""
+import json
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from node import BUILD, SLOW, wait_until
+from wire import TEXT, Client
+
+
+def parsed(node, *args):
+    return json.loads(node.ctl("--json", *args).stdout)
+
+
+def test_status(node):
+    with Client(node):
+        wait_until(lambda: node.open_count() == 1)
+        text = node.ctl("status").stdout
+        assert "test" in text and "ready" in text
+        status = parsed(node, "status")
+        assert status["node"] == "test" and status["state"] == "ready"
+        assert status["connections"] == 1 and status["pid"] == node.pid
+
+
+def test_workers(start):
+    node = start({"node.workers": 2})
+    text = node.ctl("workers").stdout
+    for label in ("g0", "g1", "r"):
+        assert label in text.split()
+    workers = parsed(node, "workers")
+    workers = workers["workers"] if isinstance(workers, dict) else workers
+    assert [w["label"] for w in workers] == ["g0", "g1", "r"]
+    assert len({w["keeper_pid"] for w in workers}) == 3
+
+
+def test_clients_and_where(node):
+    clients = [Client(node, f"client-{n:02}") for n in range(20)]
+    wait_until(lambda: node.open_count() == 20)
+    text = node.ctl("clients").stdout
+    assert text.count("client-") == 20
+    text = node.ctl("clients", "client-1*").stdout
+    assert text.count("client-") == 10
+    rows = parsed(node, "clients", "--limit", 5)
+    rows = rows["clients"] if isinstance(rows, dict) else rows
+    assert len(rows) == 5
+    row = parsed(node, "where", "client-07")
+    assert row["client_id"] == "client-07" and row["node"] == "test"
+    assert "client-07" in node.ctl("where", "client-07").stdout
+    gone = node.ctl("where", "nobody", check=False)
+    assert gone.returncode == 1 and "nobody" in gone.stderr + gone.stdout \
+        or "no connection" in gone.stderr
+    for client in clients:
+        client.close()
+
+
+def test_send_and_kick(node):
+    with Client(node, "alice") as alice:
+        node.ctl("send", "alice", "hello there")
+        assert alice.take_message(TEXT) == b"hello there"
+        node.ctl("send", "alice", "\u00e9")
+        assert alice.take_message(TEXT).decode() == "\u00e9"
+        node.ctl("kick", "alice")
+        assert alice.take_close()[0] == 4002
+    wait_until(lambda: node.connections() == 0)
+    assert node.ctl("kick", "alice", check=False).returncode == 1
+    assert node.ctl("send", "alice", "x", check=False).returncode == 1
+
+
+def test_reload(node):
+    with Client(node) as client:
+        node.configure({"websocket.max_queue": "2MiB"})
+        assert "websocket.max_queue" in node.ctl("reload").stdout
+        node.conf_path.write_text("websocket = { max_quue = 1; };")
+        bad = node.ctl("reload", check=False)
+        assert bad.returncode == 1
+        assert "max_quue" in bad.stderr and ":1" in bad.stderr
+        assert client.echo("x")
+    node.configure({})
+
+
+def test_restart_recycles_without_loss(start):
+    node = start({"node.workers": 2})
+    clients = [Client(node, f"c{n}") for n in range(40)]
+    before = node.tenants() + node.tenants("relay")
+    node.ctl("restart", seconds=30)
+    after = node.tenants() + node.tenants("relay")
+    assert len(after) == 3 and not set(after) & set(before)
+    for client in clients:
+        assert client.echo("x")
+        client.close()
+    assert node.restarts("recycle") >= 2
+
+
+def test_log_level(node):
+    assert node.ctl("log-level", "debug").returncode == 0
+    assert "debug" in node.ctl("log-level").stdout
+    assert node.ctl("log-level", "loud", check=False).returncode == 2
+
+
+def test_config(node):
+    text = node.ctl("config", "show").stdout
+    assert "websocket.max_message" in text and "holdfast.conf" in text
+    good = subprocess.run([BUILD / "holdfastctl", "config", "check",
+                           node.conf_path], check=False, timeout=10 * SLOW,
+                          capture_output=True, text=True)
+    assert good.returncode == 0, good.stderr
+
+
+def test_events(node):
+    seen = []
+    follow = subprocess.Popen(
+        [BUILD / "holdfastctl", "-s", node.run_dir / "control.sock",
+         "--json", "events", "--follow"], stdout=subprocess.PIPE, text=True)
+    try:
+        # It may not be connected yet: whatever happens happens again.
+        lines = iter(follow.stdout.readline, "")
+        reader = threading.Thread(target=lambda: seen.extend(
+            json.loads(line)["kind"] for line in lines))
+        reader.start()
+
+        def is_told():
+            node.kill_tenant()
+            return "tenant_exited" in seen
+        wait_until(is_told)
+    finally:
+        follow.send_signal(signal.SIGINT)
+        follow.wait(10)
+        reader.join(10)
+        follow.stdout.close()
+    assert node.ctl("events").stdout.strip()
+
+
+def test_version(node):
+    assert "0." in node.ctl("version").stdout
+    assert parsed(node, "version")["layout"] >= 1
+
+
+def test_usage(node):
+    assert node.ctl("nonsense", check=False).returncode == 2
+    assert node.ctl(check=False).returncode == 2
+    assert node.ctl("where", check=False).returncode == 2
+
+
+def test_not_running(tmp_path):
+    done = subprocess.run([BUILD / "holdfastctl", "-s", tmp_path / "none",
+                           "status"], capture_output=True, check=False,
+                          timeout=10 * SLOW)
+    assert done.returncode == 3
+
+
+def test_stop(node):
+    with Client(node) as client:
+        node.ctl("stop")
+        assert client.take_close()[0] == 1012
+    assert node.wait() == 0
+
+
+@pytest.mark.parametrize("data", [b"\n", b"{}\n", b"[]\n", b"\xff\n",
+                                  b'{"command":7}\n', b"x" * 70000,
+                                  b'{"command":"nope"}\n'])
+def test_control_socket_takes_no_nonsense(node, data):
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.settimeout(10 * SLOW)
+        stream.connect(str(node.run_dir / "control.sock"))
+        try:
+            stream.sendall(data)
+            answer = json.loads(stream.makefile().readline())
+            assert answer["ok"] is False and answer["error"]
+        except (BrokenPipeError, ConnectionResetError):
+            assert len(data) > 65536
+    assert node.control("status")["state"] == "ready"
+    assert (node.run_dir / "control.sock").stat().st_mode & 0o777 == 0o600
