@@ -185,6 +185,10 @@ def test_no_fd_leaks(node):
         return all(now <= then for now, then in zip(counts(), before))
 
     wait_until(as_before)
+    for client in clients:
+        client.close()
+    # The descriptors of closed connections go as well.
+    wait_until(lambda: process.count_fds(keeper) <= before[0] - 20)
 
 
 def test_pending_output_survives(start):
