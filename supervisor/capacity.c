@@ -16,8 +16,8 @@ capacity_compute(const struct capacity_input *in)
 	struct capacity out = { 0 };
 	uint64_t room, slots = in->slots == 0 ? 1 : in->slots;
 
-	out.reserve =
-	    CAPACITY_SLOT_OVERHEAD + CAPACITY_SLOT_SPARE + in->listeners;
+	out.reserve = CAPACITY_SLOT_OVERHEAD + CAPACITY_SLOT_SPARE +
+	    in->listeners;
 	room = in->nofile > out.reserve ? in->nofile - out.reserve : 1;
 	/* The node's figure is bounded by what one number can say. */
 	if (room > UINT32_MAX / slots)

@@ -38,8 +38,7 @@ test_lowered(void **state)
 	struct capacity enough;
 
 	(void)state;
-	assert_int_equal(c.per_slot,
-	    20000 - c.reserve + CAPACITY_SLOT_SPARE);
+	assert_int_equal(c.per_slot, 20000 - c.reserve + CAPACITY_SLOT_SPARE);
 	assert_int_equal(c.node, 2 * (20000 - c.reserve));
 	assert_int_equal(c.possible, c.node);
 	/* The figure that is told is the one that helps, exactly. */
