@@ -197,12 +197,26 @@ accept_one(struct gateway *g, uint32_t listener)
 	return false;
 }
 
+/* This slot alone is being emptied: new connections are for the others. */
+static bool
+accept_is_for_others(const struct gateway *g)
+{
+	const struct node_shared *n = g->worker->node.shared;
+
+	return g->draining && n->slots > 1 &&
+	    atomic_load_explicit(&n->draining, memory_order_relaxed) == 0;
+}
+
 void
 accept_on_ready(struct gateway *g, uint32_t listener)
 {
 	if (g->accept_paused || listener >= SETTINGS_MAX_LISTEN ||
 	    g->listeners[listener].fd < 0)
 		return;
+	if (accept_is_for_others(g)) {
+		accept_pause(g, TROUBLE_PAUSE_US, COUNTER_ACCEPT_PAUSED_SHARE);
+		return;
+	}
 	if (g->share_pauses < SHARE_PAUSES && accept_is_over_share(g)) {
 		g->share_pauses++;
 		accept_pause(g, SHARE_PAUSE_US, COUNTER_ACCEPT_PAUSED_SHARE);

@@ -16,11 +16,21 @@
 
 #define DRAIN_PER_RUN 1024u
 
+/* Does this slot take part in the fair share of new connections? */
+static void
+drain_publish(struct gateway *g)
+{
+	struct node_slot *s = &g->worker->node.shared->slot[g->worker->slot_no];
+
+	atomic_store(&s->accepting, g->draining ? 0u : 1u);
+}
+
 void
 drain_on_order(struct gateway *g, const Holdfast__Drain *order)
 {
 	if (order->has_undo && order->undo) {
 		g->drain_active = g->draining = false;
+		drain_publish(g);
 		commit_store(&g->slot->tenant_state, (uint32_t)TENANT_SERVING);
 		log_info("drain_undone", NULL);
 		return;
@@ -36,6 +46,7 @@ drain_on_order(struct gateway *g, const Holdfast__Drain *order)
 	g->drain_start_us = g->now_us;
 	g->drain_window_us = order->window_ms * 1000;
 	g->drain_told = false;
+	drain_publish(g);
 	commit_store(&g->slot->tenant_state, (uint32_t)TENANT_DRAINING);
 	log_info("drain_started", NULL, log_uint("connections", g->drain_total),
 	    log_uint("window_ms", order->window_ms));
