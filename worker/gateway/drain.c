@@ -2,7 +2,8 @@
 /*
  * Draining, see drain.h.  Connections are closed in the order of their
  * records, as many as the elapsed part of the window asks for: an even pace,
- * never a wave.
+ * never a wave.  After the window everybody goes, also those who came
+ * meanwhile.
  */
 #include "worker/gateway/drain.h"
 
@@ -87,7 +88,7 @@ void
 drain_run(struct gateway *g)
 {
 	uint64_t elapsed = g->now_us - g->drain_start_us;
-	uint32_t high, target = g->drain_total, n = 0;
+	uint32_t high, target = UINT32_MAX, n = 0;
 
 	if (!g->drain_active || g->drain_told)
 		return;
@@ -98,10 +99,8 @@ drain_run(struct gateway *g)
 	while (g->drain_done < target && n < DRAIN_PER_RUN) {
 		uint8_t state;
 
-		if (g->drain_next >= high) {
-			g->drain_done = target;
+		if (g->drain_next >= high)
 			break;
-		}
 		state = g->table.records[g->drain_next].body.state;
 		if (state != RECORD_FREE) {
 			g->drain_done++;
