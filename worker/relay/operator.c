@@ -76,7 +76,7 @@ start(struct operator_wait *wait, const Holdfast__Request *request)
 		    strlen(request->client), request->payload.data,
 		    request->payload.len, &order);
 	code = request->has_code ? request->code : OPERATOR_KICK_CODE;
-	if (request->has_payload)
+	if (request->has_payload && request->payload.len > 0)
 		memcpy(reason, request->payload.data, request->payload.len);
 	return delivery_kick(delivery, request->client, strlen(request->client),
 	    (uint16_t)code, reason, &order);
@@ -99,7 +99,7 @@ refuse(const Holdfast__Request *request)
 	if (!is_kick)
 		return NULL;
 	if (len > OPERATOR_REASON_MAX ||
-	    memchr(request->payload.data, '\0', len))
+	    (len > 0 && memchr(request->payload.data, '\0', len) != NULL))
 		return "a close reason has at most 123 bytes";
 	if (request->has_code && !api_close_code_ok(request->code))
 		return "close codes are 1000, 1001, 1008, 1011, 1012, 1013 "
