@@ -141,6 +141,7 @@ accept_take(struct gateway *g, uint32_t listener, int fd,
 	w = step_begin(g, STEP_ACCEPT, rec);
 	gen = w->body.gen + 1;
 	memset(&w->body, 0, sizeof(w->body));
+	g->slot->step.given_base = 0; /* not that of who was here before */
 	w->body.gen = gen;
 	w->body.fd = fd;
 	w->body.state = RECORD_HANDSHAKE;
