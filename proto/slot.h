@@ -88,6 +88,10 @@ struct slot_header {
 	_Atomic uint32_t arena_limit_kib;
 	_Atomic uint32_t resync_wanted; /* bumped when ring up overflows */
 
+	/* How the keeper logs: enum log_level and log_format; supervisor. */
+	_Atomic uint32_t log_level;
+	_Atomic uint32_t log_format;
+
 	/* A broadcast under way: position in the ring and next record. */
 	uint64_t broadcast_seq;
 	_Atomic uint32_t broadcast_next;

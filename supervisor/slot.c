@@ -117,6 +117,8 @@ spawn(struct slot *slot)
 	if (rc == 0)
 		rc = renew_memory(slot);
 	if (rc == 0)
+		slot_set_keeper_log(slot);
+	if (rc == 0)
 		rc = slot_link_open(slot, &spec.channel);
 	if (rc != 0)
 		return rc;

@@ -88,6 +88,8 @@ int slot_undrain(struct slot *slot);
 /* The tenant leaves at a safe point and a fresh one takes over. */
 int slot_recycle(struct slot *slot);
 int slot_send_log_level(struct slot *slot, const char *level);
+/* Into the header, where the keeper looks: it reads no settings. */
+void slot_set_keeper_log(struct slot *slot);
 /* Hands the current settings memfd, or a new log fd, to the tenant. */
 int slot_send_settings(struct slot *slot);
 int slot_send_log(struct slot *slot, int fd);

@@ -80,12 +80,25 @@ slot_recycle(struct slot *slot)
 	    NULL, 0);
 }
 
+void
+slot_set_keeper_log(struct slot *slot)
+{
+	struct slot_header *header = slot->memory.table.header;
+
+	if (header == NULL)
+		return;
+	atomic_store(&header->log_level, (uint32_t)log_get_level());
+	atomic_store(&header->log_format,
+	    (uint32_t)slot->sup->conf.settings.log.format);
+}
+
 int
 slot_send_log_level(struct slot *slot, const char *level)
 {
 	Holdfast__LogLevel message = HOLDFAST__LOG_LEVEL__INIT;
 	char text[16];
 
+	slot_set_keeper_log(slot);
 	snprintf(text, sizeof(text), "%s", level);
 	message.level = text;
 	return slot_link_send(&slot->to_tenant, MSG_LOG_LEVEL, &message.base,
@@ -111,6 +124,7 @@ send_fd(struct slot *slot, enum slot_fd_kind kind, int fd)
 int
 slot_send_settings(struct slot *slot)
 {
+	slot_set_keeper_log(slot);
 	return send_fd(slot, SLOT_FD_SETTINGS,
 	    slot_is_gateway(slot) ? slot->sup->gateway_settings :
 				    slot->sup->relay_settings);

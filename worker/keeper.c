@@ -121,6 +121,22 @@ fill_directory(struct keeper *k)
 	return rc;
 }
 
+/* Only while no tenant runs: the log may look at fds. */
+static void
+follow_log(struct keeper *k)
+{
+	struct log_options log = log_options_default();
+	uint32_t level = atomic_load(&k->slot->log_level);
+	uint32_t format = atomic_load(&k->slot->log_format);
+
+	if (level > LOG_LEVEL_ERROR || format > LOG_FORMAT_JSON)
+		return;
+	log.level = (enum log_level)level;
+	log.format = (enum log_format)format;
+	log.label = k->label;
+	(void)log_open(&log);
+}
+
 /* From Hello to Start; before that there is nothing worth keeping. */
 static void
 begin(struct keeper *k, int channel_fd)
@@ -143,6 +159,7 @@ begin(struct keeper *k, int channel_fd)
 		rc = fill_directory(k);
 	if (rc != 0)
 		fatal("bad_slot", "the slot cannot be used", log_errno(rc));
+	follow_log(k);
 }
 
 /* After an exec: all there is to know is in the header. */
@@ -157,6 +174,7 @@ resume(struct keeper *k, int table_fd)
 		pause_for(k, RETRY_MS);
 	if (rc != 0)
 		fatal("bad_slot", "its connections are lost", log_errno(rc));
+	follow_log(k);
 	fd = slot_fds_find(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
 	if (fd == -1)
 		return;
@@ -259,6 +277,7 @@ bury_tenant(struct keeper *k)
 	while (rc == -1 && errno == EINTR);
 	status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 	delay = record_death(k, status);
+	follow_log(k);
 	if (status == WORKER_EXIT_RECYCLE || status == WORKER_EXIT_LEAVE)
 		log_info("tenant_left", NULL, log_int("tenant_pid", k->pid),
 		    log_int("status", status));

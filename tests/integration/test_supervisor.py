@@ -211,10 +211,21 @@ def test_logs_are_reopened(start):
 
 def test_json_log(start):
     node = start({"log.format": "json"})
-    lines = [json.loads(line) for line in node.log().splitlines()
-             if line.startswith("{")]
-    assert {"ready", "serving"} <= {line["event"] for line in lines}
-    assert {"supervisor", "g0", "r"} <= {line["proc"] for line in lines}
+    node.kill_tenant()
+    lines = [json.loads(line) for line in node.log().splitlines()]
+    assert {"ready", "serving", "tenant_died"} <= {
+        line["event"] for line in lines}
+    assert {"supervisor", "g0", "g0-keeper", "r"} <= {
+        line["proc"] for line in lines}
+
+
+def test_log_level_of_all_processes(start):
+    node = start({"log.level": "warn"})
+    node.kill_tenant()
+    node.kill_tenant()
+    text = node.log()
+    assert text.count("event=tenant_died") == 2
+    assert "level=info" not in text and "level=notice" not in text
 
 
 def test_term_drains_spread_over_the_window(start):
