@@ -315,3 +315,30 @@ def test_killed_while_refusing(start):
     wait_until(lambda: node.connections() == 0)
     Client(node).close()
     assert nodes.ask(node.port, "GET", "/healthz").status == 200
+
+
+def test_supervisor_killed(node):
+    """The slots run on without it, and a tenant's death is still repaired."""
+    node.expected_exit = -signal.SIGKILL
+    node.expects_errors = True
+    keeper, tenant = node.keepers() + node.tenants()
+    clients = [Client(node, f"c{n}") for n in range(20)]
+    body, _ = node.dispatch("c0")
+    assert clients[0].take_message(TEXT) == body
+    os.kill(node.pid, signal.SIGKILL)
+    node.wait()
+    for client in clients:
+        assert client.echo("on our own")
+    os.kill(tenant, signal.SIGKILL)
+    for client in clients:
+        assert client.echo("still here")
+    with Client(node, "late") as late:
+        assert late.echo("x")
+    body, answer = node.dispatch("c1")
+    assert answer.json()["status"] == "delivered"
+    assert clients[1].take_message(TEXT) == body
+    assert process.is_alive(keeper)
+    for client in clients:
+        client.close()
+    # Whoever ends a node for good ends what it left (ExecStopPost).
+    assert len(process.reap_leftovers(0)) == 4
