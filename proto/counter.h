@@ -86,6 +86,7 @@ enum counter {
 	COUNTER_DISPATCH_BUSY, /* ring down full: 503 */
 	COUNTER_REPLACED_ACROSS_SLOTS,
 	COUNTER_RESYNCS,
+	COUNTER_RINGS_BROKEN, /* a gateway wrote nonsense */
 	COUNTER_MAX
 };
 

@@ -367,6 +367,11 @@ static const struct counter_info infos[COUNTER_MAX] = {
 		NULL,
 		"Full comparisons of all tables.",
 	},
+	[COUNTER_RINGS_BROKEN] = {
+		"rings_broken",
+		NULL,
+		"Times that a gateway's reports made no sense and were skipped.",
+	},
 };
 
 static const struct {

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -189,6 +191,29 @@ test_nonsense(void **state)
 	expect_kick(help, 0, rec);
 }
 
+/* Positions that cannot be: skipped and counted, and the tables are read. */
+static void
+test_broken_ring(void **state)
+{
+	static const uint64_t beyond = UINT64_MAX / 2;
+	struct relay_help *help = *state;
+	struct ring *up = &help->gateways[0].up;
+	uint32_t rec;
+
+	rec = open_one(&help->gateways[0].table, "alice", 10);
+	open_one(&help->gateways[1].table, "alice", 20);
+	/* the head, behind magic, layout and size */
+	assert_int_equal(pwrite(help->gateways[0].fds[3], &beyond,
+			     sizeof(beyond), 64),
+	    sizeof(beyond));
+	(void)eventfd_write(up->event_fd, 1);
+	relay_help_turn(help);
+	expect_kick(help, 0, rec);
+	assert_int_equal(counter_get(relay_counters(&help->relay),
+			     COUNTER_RINGS_BROKEN),
+	    1);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -200,6 +225,7 @@ main(void)
 		CASE(test_walk),
 		CASE(test_full_ring),
 		CASE(test_nonsense),
+		CASE(test_broken_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

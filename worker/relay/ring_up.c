@@ -74,6 +74,8 @@ drain(struct ring_up *up)
 			return 0;
 		if (rc < 0) {
 			ring_skip_all(ring);
+			counter_add(relay_counters(up->relay),
+			    COUNTER_RINGS_BROKEN, 1);
 			log_warn("ring_broken",
 			    "the gateway's reports are "
 			    "skipped and its table is read",
