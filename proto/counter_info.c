@@ -370,7 +370,7 @@ static const struct counter_info infos[COUNTER_MAX] = {
 	[COUNTER_RINGS_BROKEN] = {
 		"rings_broken",
 		NULL,
-		"Times that a gateway's reports made no sense and were skipped.",
+		"Times a gateway's reports made no sense and were skipped.",
 	},
 };
 
