@@ -320,7 +320,8 @@ static const struct conf_key rows[] = {
 		   "is added",
 	},
 	{
-	    KEY("drain.window", DURATION, LIVE, SUPERVISOR, drain.window_ms),
+	    KEY("drain.window", DURATION, LIVE, SUPERVISOR | GATEWAY,
+		drain.window_ms),
 	    .default_text = "3m",
 	    LIMITS(0, 86400000),
 	    .doc = "closes of a drain are spread over it",
@@ -357,6 +358,14 @@ static const struct conf_key rows[] = {
 	    LIMITS(0, 1099511627776),
 	    .doc = "private memory at which a worker is recycled; 0 = "
 		   "never",
+	},
+	{
+	    KEY("worker.orphan_max", DURATION, LIVE, WORKERS,
+		worker.orphan_max_ms),
+	    .default_text = "1d",
+	    LIMITS(1000, 31536000000),
+	    .doc = "without a supervisor for so long, a slot empties "
+		   "itself",
 	},
 	{
 	    KEY("worker.crash_window", DURATION, LIVE, EVERYBODY,

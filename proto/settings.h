@@ -86,6 +86,7 @@ struct settings {
 	struct {
 		uint64_t stall_ms;
 		uint64_t max_rss; /* bytes of RssAnon; 0: never recycle */
+		uint64_t orphan_max_ms;
 		uint64_t crash_window_ms;
 		uint32_t max_crashes; /* unattributed, in the window */
 		uint64_t backoff_ms;

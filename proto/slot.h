@@ -72,6 +72,7 @@ struct slot_header {
 	_Atomic uint32_t backoff_ms;
 	_Atomic uint32_t backoff_max_ms;
 	_Atomic uint32_t crash_window_ms;
+	_Atomic uint64_t orphan_since_ms; /* tenant: alone since; 0: not */
 
 	/* Where the last tenant died, to tell a repeat. */
 	uint32_t death_rec;

@@ -219,6 +219,31 @@ check_rss(struct worker *worker)
 		tenant_recycle(worker, "worker.max_rss");
 }
 
+/* A slot that nobody looks after any more ends itself.  The header remembers
+ * since when, so that a tenant's death does not begin the time anew. */
+static void
+check_orphaned(struct worker *worker)
+{
+	_Atomic uint64_t *since = &worker->slot->orphan_since_ms;
+	uint64_t now = clock_mono_ms();
+
+	if (worker->channel.fd != -1) {
+		atomic_store(since, 0);
+		return;
+	}
+	if (atomic_load(since) == 0)
+		atomic_store(since, now);
+	if (worker->is_leaving || worker->is_orphaned ||
+	    now - atomic_load(since) < worker->settings.worker.orphan_max_ms)
+		return;
+	worker->is_orphaned = true;
+	log_warn("orphaned", "no supervisor came back: the slot ends itself");
+	if (worker->ops->orphaned != NULL)
+		worker->ops->orphaned(worker);
+	else
+		worker_leave(worker, WORKER_EXIT_LEAVE);
+}
+
 static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
@@ -228,6 +253,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	worker_beat(worker);
+	check_orphaned(worker);
 	if (++worker->beats * usec < RSS_CHECK_MS * 1000)
 		return;
 	worker->beats = 0;

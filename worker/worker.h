@@ -55,6 +55,9 @@ struct worker_ops {
 	/* Leave soon: call worker_leave() at the next safe point.  NULL: any
 	 * moment between events is safe. */
 	void (*recycle)(struct worker *);
+	/* No supervisor has come for worker.orphan_max: end the slot, in good
+	 * order, with WORKER_EXIT_LEAVE.  NULL: at once. */
+	void (*orphaned)(struct worker *);
 };
 
 struct worker {
@@ -75,6 +78,7 @@ struct worker {
 	int exit_code;
 	bool is_leaving;
 	bool is_recycling;
+	bool is_orphaned;
 	bool spares_fds;
 	uint32_t beats; /* of the timer */
 };

@@ -3,8 +3,9 @@
 import signal
 import time
 
+import process
 from node import SLOW, wait_until
-from wire import Client, Refused
+from wire import Client, Refused, close_frame
 
 CLIENTS = 20
 
@@ -65,3 +66,22 @@ def test_undrain_serves_again(start):
     assert client.echo("never closed")
     Client(node, "three").finish()
     client.finish()
+
+
+def test_orphaned_slots_end_themselves(start):
+    """No supervisor comes back: clients are closed in order, nobody stays."""
+    node = start({"worker.orphan_max": "1s", "drain.window": "0"})
+    client = Client(node, "one")
+    pids = node.keepers() + node.tenants() + node.keepers("relay") + \
+        node.tenants("relay")
+    node.expects_errors = True
+    node.expected_exit = -signal.SIGKILL
+    node.process.kill()
+    node.wait()
+    assert client.echo("nobody misses it yet")
+    assert client.take_close() == (1012, "")
+    client.send(close_frame(1012))
+    assert client.is_ended()
+    client.close()
+    wait_until(lambda: not any(map(process.is_alive, pids)), 15,
+               "keepers and tenants to end")

@@ -23,6 +23,7 @@
 #include "worker/gateway/deliver.h"
 #include "worker/gateway/drain.h"
 #include "worker/gateway/heartbeat.h"
+#include "worker/gateway/ws_frame.h"
 
 #define GATEWAY_EVENTS	512
 #define GATEWAY_ROUNDS	4
@@ -393,6 +394,17 @@ gateway_message(struct worker *worker, struct message *m)
 		drain_on_order(g, (const Holdfast__Drain *)m->body);
 }
 
+static void
+gateway_orphaned(struct worker *worker)
+{
+	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
+
+	order.close_code = WS_CLOSE_RESTART;
+	order.window_ms = worker->settings.drain.window_ms;
+	order.has_leave = order.leave = true;
+	drain_on_order(worker->context, &order);
+}
+
 const struct worker_ops gateway_ops = {
 	.kind = SLOT_KIND_GATEWAY,
 	.program = "holdfast-gateway",
@@ -404,4 +416,5 @@ const struct worker_ops gateway_ops = {
 	.fd_changed = gateway_fd_changed,
 	.settings_changed = gateway_settings_changed,
 	.message = gateway_message,
+	.orphaned = gateway_orphaned,
 };
