@@ -16,6 +16,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "worker/keeper.h"
+#include "worker/process.h"
 #include "worker/slot_fds.h"
 
 /* A Fds message with 253 names takes half of it, scratch space included. */
@@ -224,11 +225,18 @@ void
 keeper_tell_started(struct keeper *k)
 {
 	Holdfast__TenantStarted body = HOLDFAST__TENANT_STARTED__INIT;
+	bool is_allowed = false;
 
 	k->owes_started = false;
 	body.pid = (uint32_t)k->pid;
 	body.generation = k->slot->generation;
+	/* unix(7), ETOOMANYREFS: the sender's limit of open files counts the
+	 * fds that all processes of this user have in flight. */
+	if (k->fd_limit != 0 && process_allow_fds(k->fd_limit) == 0)
+		is_allowed = true;
 	send_message(k, MSG_TENANT_STARTED, &body.base, &k->pidfd, 1);
+	if (is_allowed && process_forbid_fds(&k->fd_limit) != 0)
+		k->fd_limit = 0;
 }
 
 void
