@@ -88,18 +88,32 @@ queued_bytes(const struct slot *slot, const struct record_body *body)
 	return sent <= busy.out_len ? (json_int_t)(busy.out_len - sent) : 0;
 }
 
+static uint32_t
+silent_ms(const struct record_body *body)
+{
+	/* Wraps after 49 days, as the record's own stamp does. */
+	uint32_t ms = (uint32_t)clock_mono_ms() - body->seen_ms;
+	uint64_t now_us = clock_real_us();
+
+	if (ms > INT32_MAX)
+		return 0;
+	/* The stamp of a peer that has not spoken yet is from before it came,
+	 * so that first pings spread. */
+	if (body->established_us <= now_us &&
+	    (now_us - body->established_us) / 1000 < ms)
+		ms = (uint32_t)((now_us - body->established_us) / 1000);
+	return ms;
+}
+
 json_t *
 client_row_json(const struct slot *slot, const struct record_view *view)
 {
 	const struct record_body *body = &view->body;
 	char address[CLIENT_ADDRESS_SIZE], uuid[37];
 	char since[CLOCK_RFC3339_SIZE] = "";
-	/* Wraps after 49 days, as the record's own stamp does. */
-	uint32_t idle_ms = (uint32_t)clock_mono_ms() - body->seen_ms;
+	uint32_t idle_ms = silent_ms(body);
 	json_t *row;
 
-	if (idle_ms > INT32_MAX)
-		idle_ms = 0;
 	client_row_address(body->addr, address);
 	format_uuid(body->uuid, uuid);
 	clock_rfc3339_format(body->established_us / 1000, since, sizeof(since));

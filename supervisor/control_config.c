@@ -2,8 +2,11 @@
 /*
  * reload and config-show on the control socket.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/conf_table.h"
 #include "supervisor/control.h"
@@ -77,14 +80,28 @@ on_pair(const char *name, const char *text, void *arg)
 	textbuf_clear(&origin);
 }
 
+/* Whoever asks is in another folder than we are. */
+static void
+absolute_path(const char *path, char out[2 * PATH_MAX])
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		snprintf(out, 2 * PATH_MAX, "%s", path);
+	else
+		snprintf(out, 2 * PATH_MAX, "%s/%s", cwd, path);
+}
+
 void
 control_run_config_show(struct control_call *call)
 {
 	struct show show = { .conf = &call->sup->conf, .list = json_array() };
+	char path[2 * PATH_MAX];
 
 	conf_table_each(settings_table(), &show.conf->settings, UINT32_MAX,
 	    on_pair, &show);
+	absolute_path(call->sup->config_path, path);
 	control_done(call,
-	    json_pack("{s:o, s:s}", "values", show.list, "file",
-		call->sup->config_path));
+	    json_pack("{s:o, s:o}", "values", show.list, "file",
+		control_text(path)));
 }

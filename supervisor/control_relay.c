@@ -37,6 +37,11 @@ on_answer(const char *status, const char *text, void *arg)
 		    "the relay did not answer in time");
 		return;
 	}
+	if (strcmp(status, "not_connected") == 0) {
+		control_fail(call, status, CONTROL_EXIT_REFUSED,
+		    "no connection has that client id");
+		return;
+	}
 	if (!is_good(status)) {
 		control_fail(call, status, CONTROL_EXIT_REFUSED, "%s",
 		    text == NULL || text[0] == '\0' ? status : text);

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_clients_and_where(node):
         client.close()
 
 
+def test_idle_since_it_came(start):
+    """Who has sent nothing yet is not silent for longer than it is here."""
+    node = start({"websocket.ping_interval": "1h"})
+    began = time.monotonic()
+    clients = [Client(node) for _ in range(5)]
+    wait_until(lambda: node.open_count() == 5)
+    rows = parsed(node, "clients")["clients"]
+    age_ms = (time.monotonic() - began) * 1000
+    assert all(row["idle_ms"] <= age_ms + 1 for row in rows), rows
+    for client in clients:
+        client.close()
+
+
 def test_send_and_kick(node):
     with Client(node, "alice") as alice:
         node.ctl("send", "alice", "hello there")
@@ -66,8 +80,9 @@ def test_send_and_kick(node):
         node.ctl("kick", "alice")
         assert alice.take_close()[0] == 4002
     wait_until(lambda: node.connections() == 0)
-    assert node.ctl("kick", "alice", check=False).returncode == 1
-    assert node.ctl("send", "alice", "x", check=False).returncode == 1
+    for command in (("kick", "alice"), ("send", "alice", "x")):
+        refused = node.ctl(*command, check=False)
+        assert refused.returncode == 1 and "no connection" in refused.stderr
 
 
 def test_reload(node):
@@ -108,6 +123,19 @@ def test_config(node):
                            node.conf_path], check=False, timeout=10 * SLOW,
                           capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
+
+
+def test_config_check_of_the_one_in_use(start):
+    node = start(is_started=False)
+    path = node.conf_path
+    node.conf_path = path.name          # holdfastd runs in that folder
+    node.start()
+    node.conf_path = path
+    done = node.ctl("config", "check")
+    assert f"{path}: good" in done.stdout
+    node.configure({"upstream.mode": "telepathy"})
+    done = node.ctl("config", "check", check=False)
+    assert done.returncode == 1 and f"{path}:" in done.stderr
 
 
 def test_events(node):
