@@ -160,7 +160,8 @@ handshake_identify(struct gateway *g, struct step_work *w,
 	return 0;
 bad_id:
 	*refusal = (struct http_refusal){ 400, "bad_client_id",
-		"client_id must be 1 to 100 printable ASCII characters" };
+		"a client id has 1 to 100 printable ASCII characters and no "
+		"blank" };
 	return -EINVAL;
 }
 
