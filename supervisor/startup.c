@@ -182,7 +182,9 @@ startup_run(struct supervisor *sup)
 
 	rc = slot_user_find(set->node.user, &sup->user);
 	if (rc != 0)
-		return failed("user_unknown", "node.user cannot be used",
+		return failed("user_unknown",
+		    rc == -ENOENT ? "node.user is no user of this host" :
+				    "node.user cannot be used",
 		    set->node.user, rc);
 	rc = check_programs(sup);
 	if (rc == 0)
