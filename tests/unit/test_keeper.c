@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -14,9 +13,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -244,63 +240,6 @@ test_signals_are_ignored(void **state)
 	assert_int_equal(rig->slot->keeper_pid, rig->keeper_pid);
 }
 
-/* An fd that the keeper opened, be it for a moment, the sweep of a starting
- * tenant would close, and the keeper's close would then hit another. */
-static void
-test_keeper_opens_nothing(void **state)
-{
-	struct rig *rig = *state;
-	struct rlimit keeper, tenant, own;
-	uint64_t began;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &own), 0);
-	rig_start(rig, -1);
-	for (uint32_t life = 1; life < 3; life++) {
-		rig_expect_serving(rig, life);
-		assert_int_equal(rig_ask(rig, RIG_PING).generation, life);
-		began = clock_mono_ns();
-		do
-			assert_int_equal(prlimit(rig->keeper_pid, RLIMIT_NOFILE,
-					     NULL, &keeper),
-			    0);
-		while (keeper.rlim_cur != 3 &&
-		    clock_mono_ns() - began < 1000000000);
-		assert_int_equal(keeper.rlim_cur, 3);
-		assert_int_equal(prlimit((pid_t)rig->slot->tenant_pid,
-				     RLIMIT_NOFILE, NULL, &tenant),
-		    0);
-		/* the tenant leaves some to its successors */
-		assert_int_equal(tenant.rlim_cur, own.rlim_cur - 32);
-		kill_tenant(rig, SIGKILL);
-		rig_expect_exit(rig, -SIGKILL);
-	}
-	rig_expect_serving(rig, 3);
-}
-
-/* unix(7), ETOOMANYREFS: what other processes of the user have in flight must
- * not keep the tenant's pidfd from the supervisor. */
-static void
-test_fds_in_flight(void **state)
-{
-	struct rig *rig = *state;
-	struct channel ch;
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			     pair),
-	    0);
-	channel_init(&ch, pair[0], PEER_SUPERVISOR, PEER_KEEPER);
-	for (uint32_t i = 0; i < 8; i++)
-		rig_send_fd(&ch, SLOT_FD_LISTENER, i, rig->table_fd);
-	rig_start(rig, -1);
-	rig_expect_serving(rig, 1);
-	kill_tenant(rig, SIGKILL);
-	rig_expect_exit(rig, -SIGKILL);
-	rig_expect_serving(rig, 2);
-	channel_clear(&ch);
-	close(pair[1]);
-}
-
 static uint64_t
 cpu_time_ns(pid_t pid)
 {
@@ -337,25 +276,6 @@ test_supervisor_gone(void **state)
 	    0);
 	fd_close(&rig->tenant_pidfd);
 	rig->tenant_pidfd = pidfd;
-}
-
-/* fds for a running slot go to the tenant; the keeper takes none. */
-static void
-test_keeper_refuses_fds(void **state)
-{
-	struct pollfd poll_fd = { .events = POLLIN };
-	struct rig *rig = *state;
-	struct message msg;
-	uint32_t before;
-
-	rig_start(rig, -1);
-	rig_expect_serving(rig, 1);
-	before = rig_ask(rig, RIG_PING).open_fds;
-	rig_send_fd(&rig->keeper, SLOT_FD_NODE, 0, rig->table_fd);
-	poll_fd.fd = rig->keeper.fd;
-	assert_int_equal(poll(&poll_fd, 1, 20000), 1);
-	assert_int_equal(channel_recv(&rig->keeper, &msg), -ECONNRESET);
-	assert_int_equal(rig_ask(rig, RIG_PING).open_fds, before);
 }
 
 static void
@@ -488,10 +408,7 @@ main(int argc, char **argv)
 		TEST(test_stop_in_backoff),
 		TEST(test_sweep),
 		TEST(test_signals_are_ignored),
-		TEST(test_keeper_opens_nothing),
-		TEST(test_fds_in_flight),
 		TEST(test_supervisor_gone),
-		TEST(test_keeper_refuses_fds),
 		TEST(test_settings_change),
 		TEST(test_log_and_event),
 		TEST(test_tenant_messages),
@@ -501,9 +418,5 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--keeper") == 0)
 		return rig_worker(argc, argv);
-	/* A node takes all capabilities from its workers; without this, those
-	 * of root would lift the limit on fds in flight. */
-	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0);
-	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
