@@ -67,6 +67,7 @@ ctl_ask_quietly(struct ctl *ctl, const json_t *request, ctl_line_cb *on_line,
 		}
 		if (rc != 0)
 			return rc;
+		ctl->is_served = true;
 		if (json_object_get(line, "ok") != NULL) {
 			*out = line;
 			return 0;
@@ -89,9 +90,11 @@ tell_broken(const struct ctl *ctl, int rc)
 		return ctl_fail(ctl, CTL_DEADLINE, "deadline",
 		    "holdfastd did not answer within %s", time);
 	case -EPIPE:
-		return ctl_fail(ctl, CTL_REFUSED, "closed",
-		    "holdfastd closed the connection; it serves only root and"
-		    " its own user");
+		return ctl_fail(ctl, CTL_REFUSED, "closed", "%s",
+		    ctl->is_served ?
+			"holdfastd closed the connection" :
+			"holdfastd closed the connection; it serves only root "
+			"and its own user");
 	default:
 		return ctl_fail(ctl, CTL_REFUSED, "broken",
 		    "holdfastd's answer is not understood: %s", strerror(-rc));

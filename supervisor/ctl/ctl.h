@@ -28,6 +28,7 @@ struct ctl {
 	char **args;	    /* borrowed: words behind the command */
 	int arg_count;
 	struct ctl_link link;
+	bool is_served; /* holdfastd has told us something */
 };
 
 /* A line before the end, {"progress":..} or {"event":..}; borrowed. */

@@ -162,6 +162,18 @@ def test_events(node):
     assert node.ctl("events").stdout.strip()
 
 
+def test_events_until_the_end(node):
+    follow = subprocess.Popen(
+        [BUILD / "holdfastctl", "-s", node.run_dir / "control.sock",
+         "events", "--follow"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True)
+    assert follow.stdout.readline()
+    assert node.stop() == 0
+    error = follow.communicate(timeout=10 * SLOW)[1]
+    assert follow.returncode == 1
+    assert error == "holdfastctl: holdfastd closed the connection\n"
+
+
 def test_version(node):
     assert "0." in node.ctl("version").stdout
     assert parsed(node, "version")["layout"] >= 1
