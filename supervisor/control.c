@@ -139,7 +139,7 @@ on_client_event(struct bufferevent *bev, short what, void *arg)
 	(void)bev;
 	if ((what & BEV_EVENT_TIMEOUT) && (what & BEV_EVENT_WRITING))
 		log_warn("control_slow_reader", "it is disconnected",
-		    log_int("pid", client->pid));
+		    log_int("client_pid", client->pid));
 	/* Half-closed (`echo ... | nc -N`): the answer is still wanted. */
 	if ((what & BEV_EVENT_EOF) && client->busy && !client->follows) {
 		client->leaving = true;
@@ -176,7 +176,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	if (control->count >= CONTROL_MAX_CONNECTIONS ||
 	    !is_allowed(fd, &pid)) {
 		control->refused++;
-		log_warn("control_refused", NULL, log_int("pid", pid),
+		log_warn("control_refused", NULL, log_int("client_pid", pid),
 		    log_uint("connections", control->count));
 		close(fd);
 		return;

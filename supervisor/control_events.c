@@ -77,7 +77,7 @@ control_on_event(struct supervisor *sup, const struct event_entry *entry)
 			continue;
 		if (evbuffer_get_length(output) > FOLLOWER_MAX_BYTES) {
 			log_warn("control_slow_reader", "it is disconnected",
-			    log_int("pid", client->pid));
+			    log_int("client_pid", client->pid));
 			control_client_free(client);
 			continue;
 		}

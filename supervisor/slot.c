@@ -52,7 +52,8 @@ on_kill_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_warn("tenant_killed", "SIGABRT did not end it",
-	    log_text("slot", slot->label), log_int("pid", slot->tenant.pid));
+	    log_text("slot", slot->label),
+	    log_int("tenant_pid", slot->tenant.pid));
 	slot_process_signal(&slot->tenant, SIGKILL);
 }
 
@@ -378,7 +379,7 @@ slot_feed(struct slot *slot, enum slot_event event)
 			log_debug("slot_event_ignored", NULL,
 			    log_text("slot", slot->label),
 			    log_text("state", slot_state_name(before)),
-			    log_text("event", slot_event_name(event)));
+			    log_text("on", slot_event_name(event)));
 			return;
 		}
 		if (move.next != before) {
@@ -389,7 +390,7 @@ slot_feed(struct slot *slot, enum slot_event event)
 			    log_text("slot", slot->label),
 			    log_text("from", slot_state_name(before)),
 			    log_text("to", slot_state_name(move.next)),
-			    log_text("event", slot_event_name(event)));
+			    log_text("on", slot_event_name(event)));
 		}
 		event = carry_out(slot, move.action, before);
 	}

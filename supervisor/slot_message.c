@@ -72,8 +72,8 @@ on_tenant_hello(struct slot *slot, const Holdfast__Hello *hello)
 
 	if (rc != 0)
 		log_debug("tenant_unknown", "dead, or not of the slot's group",
-		    log_text("slot", slot->label), log_uint("pid", hello->pid),
-		    log_errno(rc));
+		    log_text("slot", slot->label),
+		    log_uint("peer_pid", hello->pid), log_errno(rc));
 	else if (slot->tenant.pid != before)
 		slot->generation = 0; /* its own word will be the first */
 }
@@ -90,7 +90,7 @@ on_hello(struct slot_link *link, struct message *message)
 	if (fault != NULL) {
 		log_error("hello_refused", fault, log_text("slot", slot->label),
 		    log_text("build", hello->build),
-		    log_uint("pid", hello->pid));
+		    log_uint("peer_pid", hello->pid));
 		return -EPROTO;
 	}
 	link->greeted = true;
@@ -146,7 +146,7 @@ on_tenant_exited(struct slot_link *link, struct message *message)
 					      exited->status;
 
 	log_info("tenant_exited", NULL, log_text("slot", slot->label),
-	    log_uint("pid", exited->pid), log_text("by", by),
+	    log_uint("tenant_pid", exited->pid), log_text("by", by),
 	    log_int("status", status),
 	    log_uint("restart_ms", exited->restart_ms));
 	supervisor_event(slot->sup, "tenant_exited", (int)slot->number, NULL,

@@ -161,7 +161,7 @@ note_keeper_exit(const struct slot *slot, const siginfo_t *info)
 	bool killed = info->si_code != CLD_EXITED;
 
 	log_info("keeper_exited", NULL, log_text("slot", slot->label),
-	    log_int("pid", slot->keeper.pid),
+	    log_int("keeper_pid", slot->keeper.pid),
 	    log_text("by", killed ? "signal" : "exit"),
 	    log_int("status", info->si_status));
 }

@@ -43,7 +43,8 @@ check_slot(struct supervisor *sup, struct slot *slot, uint64_t now, bool late)
 	if (!stall_check(&slot->stall, beat, now, allowed))
 		return;
 	log_error("tenant_stalled", "it is killed, its keeper starts the next",
-	    log_text("slot", slot->label), log_int("pid", slot->tenant.pid),
+	    log_text("slot", slot->label),
+	    log_int("tenant_pid", slot->tenant.pid),
 	    log_uint("stood_still_ms", now - slot->stall.moved_ms));
 	supervisor_event(sup, "tenant_stalled", (int)slot->number, NULL, NULL,
 	    (int64_t)(now - slot->stall.moved_ms));

@@ -57,7 +57,7 @@ open_run_dir(struct supervisor *sup)
 		log_error("run_dir_in_use",
 		    "another holdfastd runs with this node.run_dir",
 		    log_text("run_dir", set->node.run_dir),
-		    log_int("pid", holder));
+		    log_int("holder_pid", holder));
 		return rc;
 	}
 	if (rc != 0)

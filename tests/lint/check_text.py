@@ -3,14 +3,19 @@
 """What every text of the tree keeps to.
 
 80 columns (tabs of 8), no trailing blanks, a licence line, an opening
-paragraph in C, header guards named after the path, file names used once.
+paragraph in C, header guards named after the path, file names used once, and
+no field of a log line named like one that each line has.
 """
+import re
+
 from tree import ROOT, finish, sources
 
 LICENCE = "SPDX-License-Identifier: ISC"
 COLUMNS = 80
 # a line that cannot be broken without breaking what it says
 UNBREAKABLE = ("http://", "https://")
+LOG_FIELD = re.compile(
+    r'\blog_\w+\("(ts|level|proc|pid|event|msg)",\s*[^N"\s]')
 
 
 def check_lines(path, lines):
@@ -30,6 +35,9 @@ def check_c(path, lines):
     opening = [line for line in lines[1:3] if line]
     if not opening or not opening[0].startswith("/*"):
         yield f"{path}:2: no opening paragraph"
+    for number, line in enumerate(lines, 1):
+        if LOG_FIELD.search(line) and path.parts[0] != "tests":
+            yield f"{path}:{number}: each log line has such a field already"
     if path.suffix == ".h":
         guard = f"HOLDFAST_{path.parent.name}_{path.stem}_H".upper()
         if f"#ifndef {guard}" not in lines:
