@@ -165,6 +165,7 @@ conn_take(struct gateway *g, struct step_work *w, size_t n, bool gone)
 	step_commit(g);
 	if (state == RECORD_HANDSHAKE && w->body.state == RECORD_OPEN) {
 		g->open++;
+		gateway_publish(g);
 		gateway_tell_route(g, RING_CONNECTED, rec, &w->body);
 	}
 	step_finish(g);
