@@ -2,6 +2,7 @@
 # holdfast: build, test and install with GNU make; everything lands in build/.
 #
 #   make run            set up what is missing, build, run a standalone node
+#   make fleet          ... Redis, three nodes and HAProxy, all on loopback
 #   make test           set up what is missing, build, run every test
 #
 #   make                build the programs (all)
@@ -9,7 +10,11 @@
 #   make test-unit      the unit tests alone; also test-integration,
 #                       test-fuzz (replay the fuzz seeds), test-lint,
 #                       test-install (start a node from a DESTDIR)
+#   make test-long      the integration tests in their long form: minutes to
+#                       hours of kills; PYTEST_ARGS='-k crash' for some
 #   make bench          build and run the benchmarks
+#   make proof          kill everything many times, for the table in README.md;
+#                       hours, or minutes with HOLDFAST_LONG=0
 #   make fuzz           fuzz all parsers, FUZZ_SECONDS=60 in total
 #   make lint           formatting, clang-tidy, rules of the tree, man pages
 #   make format         reformat the tree with clang-format
@@ -22,7 +27,9 @@
 #   CC=clang            compiler (default gcc)
 #   SAN=address,undefined   sanitizers
 #   VARIANT=faults      with fault injection (-DHOLDFAST_FAULTS)
-#   VARIANT=crashpoints ... and numbered crash points
+#   VARIANT=crashpoints ... and numbered crash points; makes the next, too
+#   VARIANT=older       with another layout of the tables: what upgrades in the
+#                       tests come from
 #   WERROR=1            warnings are errors
 #   V=1                 show the commands
 #   CFLAGS= LDFLAGS=    optimisation and debugging flags of your own
@@ -32,7 +39,8 @@
 #
 # A source file is found by its folder: lib/, proto/, worker/,
 # worker/gateway/, worker/relay/, supervisor/, supervisor/ctl/,
-# tests/unit/test_*.c, tests/fuzz/fuzz_*.c and tests/bench/*.c.
+# tests/unit/test_*.c, tests/fuzz/fuzz_*.c, tests/bench/*.c,
+# tests/layout/*.c and tests/integration/*.c.
 
 VERSION = 0.1.0
 
@@ -59,10 +67,11 @@ SYSCONFDIR = /etc
 # What `make run' needs, and what tests and lint need on top.
 DEPS_BUILD = build-essential pkg-config libevent-dev libconfig-dev \
 	libprotobuf-c-dev protobuf-c-compiler libssl-dev libjansson-dev \
-	zlib1g-dev libxxhash-dev libsystemd-dev
-DEPS_TEST = libcmocka-dev python3 python3-pytest python3-websockets curl \
-	clang libclang-rt-14-dev clang-format clang-tidy mandoc chromium \
-	iproute2 procps
+	zlib1g-dev libxxhash-dev libsystemd-dev libhiredis-dev
+DEPS_TEST = libcmocka-dev python3 python3-pytest python3-pytest-xdist \
+	python3-websockets curl clang libclang-rt-14-dev clang-format \
+	clang-tidy mandoc chromium iproute2 procps nodejs haproxy \
+	redis-server
 
 # ---- build directory ------------------------------------------------------
 
@@ -75,8 +84,8 @@ tags = $(strip $(1) $(if $(filter fuzz,$(1)),,$(tag_cc) $(tag_san)))
 build_dir = build$(if $(call tags,$(1)),/$(subst $(space),-,$(call tags,$(1))))
 BUILD := $(call build_dir,$(VARIANT))
 
-ifneq ($(filter-out faults crashpoints fuzz,$(VARIANT)),)
-$(error VARIANT is faults or crashpoints, not '$(VARIANT)')
+ifneq ($(filter-out faults crashpoints older fuzz,$(VARIANT)),)
+$(error VARIANT is faults, crashpoints or older, not '$(VARIANT)')
 endif
 
 ifeq ($(V),1)
@@ -93,16 +102,24 @@ endif
 
 pc_libs = $(shell $(PKG_CONFIG) --libs $(1))
 have_systemd = $(shell $(PKG_CONFIG) --exists libsystemd && echo libsystemd)
-PC_ALL = libevent libconfig libprotobuf-c libcrypto jansson zlib libxxhash
+# TLS to Redis; Debian 12's hiredis is too old to have it.
+have_redis_tls = $(shell $(PKG_CONFIG) --exists hiredis_ssl libssl && \
+	echo hiredis_ssl libssl)
+PC_ALL = libevent libconfig libprotobuf-c libcrypto jansson zlib libxxhash \
+	hiredis $(have_redis_tls)
 PC_CFLAGS = $(eval PC_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PC_ALL) \
-	$$(have_systemd)) $$(if $$(have_systemd),-DHAVE_SYSTEMD))$(PC_CFLAGS)
+	$$(have_systemd)) $$(if $$(have_systemd),-DHAVE_SYSTEMD) \
+	$$(if $$(have_redis_tls),-DHAVE_HIREDIS_SSL))$(PC_CFLAGS)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wvla \
 	-Wconversion -Wno-sign-conversion $(if $(WERROR),-Werror)
 
 variant_faults = -DHOLDFAST_FAULTS
-variant_crashpoints = -DHOLDFAST_FAULTS -DHOLDFAST_CRASHPOINTS
+variant_crashpoints = -DHOLDFAST_FAULTS -DHOLDFAST_CRASHPOINTS \
+	-DHOLDFAST_KNOWS_OLDER
+variant_older = -DHOLDFAST_OTHER_SLOT='"tests/layout/older_slot.h"' \
+	-DHOLDFAST_OTHER_RECORD='"tests/layout/older_record.h"'
 variant_fuzz =
 
 ifneq ($(SAN),)
@@ -128,14 +145,23 @@ path_cppflags = -DHOLDFAST_LIBEXECDIR='"$(LIBEXECDIR)"' \
 
 COMPONENTS = lib proto worker worker/gateway worker/relay supervisor \
 	supervisor/ctl
+# The supervisor is one program in several folders.
+supervisor_folders = supervisor $(addprefix supervisor/,slot control upgrade \
+	fleet)
+folders_of = $(if $(filter supervisor,$(1)),$(supervisor_folders),$(1))
+FOLDERS = $(foreach c,$(COMPONENTS),$(call folders_of,$(c)))
 
 protos := $(wildcard proto/*.proto)
 pb_c := $(protos:%.proto=$(BUILD)/%.pb-c.c)
 pb_h := $(protos:%.proto=$(BUILD)/%.pb-c.h)
+# Those of versions that never were, which a test build knows in addition.
+other_layouts := $(if $(filter crashpoints,$(VARIANT)),$(patsubst \
+	%.c,$(BUILD)/%.o,$(wildcard tests/layout/*.c)))
 
 archive = $(BUILD)/libhf-$(notdir $(1)).a
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(1)/main.c,$(wildcard \
-	$(1)/*.c))) $(if $(filter proto,$(1)),$(pb_c:.c=.o))
+	$(addsuffix /*.c,$(call folders_of,$(1)))))) \
+	$(if $(filter proto,$(1)),$(pb_c:.c=.o) $(other_layouts))
 
 archives := $(foreach c,$(COMPONENTS),$(call archive,$(c)))
 base := $(call archive,proto) $(call archive,lib)
@@ -144,15 +170,16 @@ worker_base := $(call archive,worker) $(base)
 # name of the program : folder of its main.c : what it links after its own
 # archive, in this order
 gateway_pc = libevent_core libcrypto zlib libprotobuf-c libxxhash
-relay_pc = libevent jansson libprotobuf-c libcrypto libxxhash
+relay_pc = libevent jansson libprotobuf-c libcrypto libxxhash hiredis \
+	$(have_redis_tls)
 supervisor_pc = libevent libconfig jansson libprotobuf-c libcrypto \
-	libxxhash $(have_systemd)
+	libxxhash hiredis $(have_systemd) $(have_redis_tls)
 ctl_pc = jansson
 
-.PHONY: all run test test-unit test-integration test-fuzz test-lint \
-	test-install bench bench-programs fuzz fuzz-programs lint lint-format \
-	lint-tidy format install uninstall clean dist help deps deps-build \
-	show-build programs unit-programs FORCE
+.PHONY: all run fleet test test-unit test-integration test-fuzz test-lint \
+	test-long test-install bench bench-programs proof fuzz fuzz-programs \
+	lint lint-format lint-tidy format install uninstall clean dist help \
+	deps deps-build show-build older-programs programs unit-programs FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -175,6 +202,12 @@ $(eval $(call program,holdfastd,supervisor,$(base)))
 $(eval $(call program,holdfastctl,supervisor/ctl,$(base)))
 
 programs: $(PROGRAMS) $(archives)
+
+ifeq ($(VARIANT),crashpoints)
+programs: older-programs
+older-programs:
+	+$(Q)$(MAKE) --no-print-directory VARIANT=older programs
+endif
 
 # ---- compiling ------------------------------------------------------------
 
@@ -206,6 +239,15 @@ $(BUILD)/%.pb-c.o: $(BUILD)/%.pb-c.c $(BUILD)/.flags-compile | $(pb_h)
 
 local_warnings = $(WARNINGS)
 $(pb_c:.c=.o): local_warnings = -w
+# The client that a gateway serves: its bytes as numbers.
+client_files := $(wildcard worker/gateway/client/holdfast.*)
+client_incs := $(client_files:%=$(BUILD)/%.inc)
+$(client_incs): $(BUILD)/%.inc: %
+	$(say) EMBED $<
+	$(Q)mkdir -p $(@D)
+	$(Q)od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' >$@
+$(BUILD)/worker/gateway/client_file.o: $(client_incs)
+
 supervisor_objects := $(call objects,supervisor) $(BUILD)/supervisor/main.o
 $(supervisor_objects): local_cppflags = $(path_cppflags)
 $(supervisor_objects): $(BUILD)/.flags-paths
@@ -239,7 +281,8 @@ test_pc = cmocka $(PC_ALL) $(have_systemd)
 unit_names := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
 UNIT := $(unit_names:%=$(BUILD)/%)
 unit_help := $(patsubst %.c,$(BUILD)/%.o,$(filter-out \
-	$(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
+	$(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)) \
+	$(if $(other_layouts),,$(wildcard tests/layout/*.c)))
 
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(unit_help) $(archives) $(BUILD)/.flags-link
 	$(say) LINK $@
@@ -273,8 +316,21 @@ $(BENCHES): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(bench_help) $(base) \
 	$(Q)$(CC) $(hf_ldflags) -o $@ $(filter %.o %.a,$^) \
 	    $(call pc_libs,$(PC_ALL)) -lm
 
+# Programs that integration tests run beside a node.
+beside_help := $(patsubst %.c,$(BUILD)/%.o,$(wildcard \
+	tests/integration/common_*.c))
+BESIDE := $(patsubst tests/integration/%.c,$(BUILD)/integration/%,$(filter-out \
+	tests/integration/common_%,$(wildcard tests/integration/*.c)))
+
+$(BESIDE): $(BUILD)/integration/%: $(BUILD)/tests/integration/%.o \
+		$(beside_help) $(base) $(BUILD)/.flags-link
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(hf_ldflags) -o $@ $(filter %.o %.a,$^) \
+	    $(call pc_libs,$(PC_ALL)) -lm
+
 unit-programs: $(UNIT) $(REPLAYS)
-bench-programs: $(BENCHES)
+bench-programs: $(BENCHES) $(BESIDE)
 fuzz-programs: $(FUZZERS)
 
 # Sub-makes: on a new machine the packages come first, and the flags are read
@@ -283,11 +339,16 @@ jobs = $(if $(filter -j% --jobserver%,$(MFLAGS)),,-j$(shell nproc))
 sub = +$(Q)$(MAKE) --no-print-directory $(jobs)
 run_tests = $(PYTHON) tests/run.py --build $(BUILD) \
 	--faults-build $(call build_dir,crashpoints) \
+	--older-build $(call build_dir,older) \
 	--pytest-args=$(call quote,$(PYTEST_ARGS))
 
 run: deps-build
 	$(sub) all
 	exec $(BUILD)/holdfastd -c etc/holdfast-dev.conf
+
+fleet: deps
+	$(sub) all
+	@exec $(PYTHON) -uB tests/fleet/fleet.py --build $(BUILD)
 
 test: deps
 	$(sub) all unit-programs bench-programs
@@ -307,6 +368,11 @@ test-integration:
 	$(sub) VARIANT=crashpoints programs
 	@$(run_tests) integration
 
+test-long:
+	$(sub) all bench-programs
+	$(sub) VARIANT=crashpoints programs
+	@HOLDFAST_LONG=1 $(run_tests) integration
+
 test-lint:
 	@$(run_tests) lint
 
@@ -320,6 +386,13 @@ bench:
 	$(if $(wildcard tests/bench/run.py),HOLDFAST_BUILD=$(abspath $(BUILD)) \
 	    $(PYTHON) tests/bench/run.py,@echo 'tests/bench has no run.py')
 
+proof:
+	$(sub) all bench-programs
+	$(sub) VARIANT=crashpoints programs
+	@$(PYTHON) tests/proof.py --build $(abspath $(BUILD)) \
+	    --faults-build $(abspath $(call build_dir,crashpoints)) \
+	    --pytest-args=$(call quote,$(PYTEST_ARGS))
+
 fuzz:
 	$(sub) VARIANT=fuzz CC=clang SAN=address,undefined fuzz-programs
 	@$(PYTHON) tests/fuzz/run.py --build build/fuzz \
@@ -327,10 +400,10 @@ fuzz:
 
 # ---- lint -----------------------------------------------------------------
 
-c_sources := $(wildcard $(foreach d,$(COMPONENTS) tests/unit tests/fuzz \
-	tests/bench,$(d)/*.c))
-c_headers := $(wildcard $(foreach d,$(COMPONENTS) tests/unit tests/fuzz \
-	tests/bench,$(d)/*.h))
+test_folders := tests/unit tests/fuzz tests/bench tests/integration \
+	tests/layout
+c_sources := $(wildcard $(foreach d,$(FOLDERS) $(test_folders),$(d)/*.c))
+c_headers := $(wildcard $(foreach d,$(FOLDERS) $(test_folders),$(d)/*.h))
 TIDY := $(c_sources:%.c=$(BUILD)/tidy/%.ok)
 
 lint:
@@ -449,7 +522,8 @@ show-build:
 
 # Not for goals that only call sub-makes: those read them.
 ifneq ($(filter-out clean help deps deps-build dist format show-build run \
-	test test-% lint fuzz install uninstall,$(or $(MAKECMDGOALS),all)),)
--include $(wildcard $(foreach d,$(COMPONENTS) tests/unit tests/fuzz \
-	tests/bench,$(BUILD)/$(d)/*.d))
+	test test-% lint fuzz proof install uninstall, \
+	$(or $(MAKECMDGOALS),all)),)
+-include $(wildcard $(foreach d,$(FOLDERS) \
+	$(test_folders),$(BUILD)/$(d)/*.d))
 endif

@@ -28,7 +28,7 @@ _holdfastctl() {
 
 	COMPREPLY=()
 	case $prev in
-	-s | --socket)
+	-s | --socket | --binary)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -41,13 +41,17 @@ _holdfastctl() {
 		    -- "${cur##*,}")
 		return
 		;;
+	--profile)
+		mapfile -t COMPREPLY < <(compgen -W 'evacuate gentle' -- "$cur")
+		return
+		;;
 	--code)
 		mapfile -t COMPREPLY < <(compgen -W '1000 1001 1008 4002' \
 		    -- "$cur")
 		return
 		;;
 	-t | --timeout | --filter | --limit | --offset | --slot | --reason | \
-	    --since | --interval | -n | --count)
+	    --since | --interval | -n | --count | --within)
 		return
 		;;
 	esac
@@ -66,12 +70,15 @@ _holdfastctl() {
 	case $command in
 	'')
 		words='status workers clients where send kick reload restart
-		    drain stop log-level config events top version'
+		    upgrade drain undrain stop log-level config events top version
+		    nodes fleet pause resume ack'
 		;;
 	clients) options='--filter --limit --offset --slot --columns' ;;
 	kick) options='--code --reason' ;;
 	stop) options='--now' ;;
-	drain) options='--undo' ;;
+	restart) options='--keepers' ;;
+	upgrade) options='--binary --wait' ;;
+	drain) options='--within --profile --plan --wait' ;;
 	events) options='-f --follow --since' ;;
 	top) options='--interval -n --count' ;;
 	log-level) words='debug info notice warn error' ;;

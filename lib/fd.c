@@ -7,11 +7,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int
@@ -75,6 +77,36 @@ fd_pidfd_open(pid_t pid, int *out_fd)
 		return -errno;
 	*out_fd = fd;
 	return 0;
+}
+
+int
+fd_fork(pid_t *out_pid, int *out_pidfd)
+{
+	pid_t pid = fork();
+	int rc;
+
+	if (pid == -1)
+		return -errno;
+	if (pid == 0) {
+		*out_pid = 0;
+		return 0;
+	}
+	/* Not reaped yet, so the pid is still the child's. */
+	rc = fd_pidfd_open(pid, out_pidfd);
+	if (rc != 0) {
+		kill(pid, SIGKILL);
+		return rc;
+	}
+	*out_pid = pid;
+	return 0;
+}
+
+bool
+fd_is_same(int a, int b)
+{
+	long pid = getpid();
+
+	return syscall(SYS_kcmp, pid, pid, KCMP_FILE, a, b) == 0;
 }
 
 int

@@ -15,6 +15,9 @@
 int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 
+/* Do both stand for one open file?  False also when the kernel cannot tell. */
+bool fd_is_same(int, int);
+
 /* Closes *fd unless it is -1, sets it to -1 and leaves errno alone. */
 void fd_close(int *fd);
 
@@ -26,6 +29,10 @@ void fd_close(int *fd);
 int fd_memfd_create(const char *name, size_t size, int *out_fd);
 
 int fd_pidfd_open(pid_t pid, int *out_fd);
+
+/* fork(2) and the child's pidfd; *out_pid is 0 in the child.  A child that
+ * cannot be watched is killed, and reaped by whoever reaps strays. */
+int fd_fork(pid_t *out_pid, int *out_pidfd);
 
 /* -ESRCH when the process is gone (and reaped or a zombie reaped elsewhere). */
 int fd_pidfd_signal(int pidfd, int signo);

@@ -38,3 +38,17 @@ hash_bytes(const struct hash_key *key, const void *bytes, size_t len)
 		   sizeof(key->secret)) ^
 	    key->whitening;
 }
+
+uint32_t
+hash_bucket(uint64_t hash, uint32_t buckets)
+{
+	int64_t bucket = 0, next = 0;
+
+	while (next < (int64_t)buckets) {
+		bucket = next;
+		hash = hash * UINT64_C(2862933555777941757) + 1;
+		next = (int64_t)((double)(bucket + 1) *
+		    ((double)(INT64_C(1) << 31) / (double)((hash >> 33) + 1)));
+	}
+	return (uint32_t)bucket;
+}

@@ -24,4 +24,11 @@ void hash_key_init(struct hash_key *key,
 
 uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t len);
 
+/*
+ * One of `buckets` (at least 1) for a hash value: when their number grows from
+ * n to m, only (m - n) of m values move, all of them to new buckets.  Lamping
+ * and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014.
+ */
+uint32_t hash_bucket(uint64_t hash, uint32_t buckets);
+
 #endif

@@ -226,7 +226,8 @@ channel_recv(struct channel *ch, struct message *out)
 		msg.msg_controllen = sizeof(control);
 	}
 	do
-		n = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		n = recvmsg(ch->fd, &msg,
+		    MSG_DONTWAIT | (ch->keeps_fds ? 0 : MSG_CMSG_CLOEXEC));
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;

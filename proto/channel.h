@@ -32,6 +32,7 @@ struct channel {
 	/* -EPROTO for packets with fds, which then never enter the fd table:
 	 * for a keeper, whose tenant may be sweeping the table they share */
 	bool refuses_fds;
+	bool keeps_fds; /* received without CLOEXEC: sockets of a slot */
 };
 
 struct message {

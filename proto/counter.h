@@ -24,7 +24,7 @@ enum counter {
 	COUNTER_HANDSHAKE_POISONED,	    /* 503: poison table */
 	COUNTER_HANDSHAKE_TIMEOUT,	    /* deadline before 101 */
 	COUNTER_HANDSHAKE_ABANDONED,	    /* peer left before 101 */
-	COUNTER_HANDSHAKE_HEALTHZ, /* GET /healthz on the client port */
+	COUNTER_HANDSHAKE_HEALTHZ,	    /* GET /healthz, or a file */
 	/* traffic */
 	COUNTER_MESSAGES_IN,
 	COUNTER_MESSAGES_OUT,
@@ -87,15 +87,34 @@ enum counter {
 	COUNTER_REPLACED_ACROSS_SLOTS,
 	COUNTER_RESYNCS,
 	COUNTER_RINGS_BROKEN, /* a gateway wrote nonsense */
+	/* relay and Redis */
+	COUNTER_REDIS_CONNECTS,
+	COUNTER_REDIS_FAILURES, /* links that went down or did not come up */
+	COUNTER_REDIS_ERRORS,	/* error replies to commands */
+	COUNTER_ROUTES_WRITTEN,
+	COUNTER_ROUTES_REMOVED,
+	COUNTER_ROUTES_FAILED,
+	COUNTER_ROUTE_RESYNCS,
+	COUNTER_REPLACED_ACROSS_NODES,
+	COUNTER_PUSHES,	    /* messages of the node's channel */
+	COUNTER_PUSHES_BAD, /* that make no sense */
+	COUNTER_INBOX_ENTRIES,
+	COUNTER_INBOX_BAD,
+	COUNTER_INBOX_OLD,
+	COUNTER_INBOX_LOST,
+	COUNTER_INBOX_UNKNOWN,
+	COUNTER_INBOX_RESETS,
+	COUNTER_INBOX_PAUSES,
+	/* clients' messages on their way to Redis */
+	COUNTER_UPSTREAM_MESSAGES, /* gateway: put in its ring */
+	COUNTER_UPSTREAM_PAUSES,   /* gateway: clients that wait */
+	COUNTER_UPSTREAM_REFUSED,  /* gateway: closed with 1013 */
+	COUNTER_INGRESS_ADDED,
+	COUNTER_INGRESS_FAILED, /* batches that are tried again */
+	COUNTER_INGRESS_FULL,	/* likewise: the stream is too long */
+	COUNTER_INGRESS_BAD,
+	COUNTER_INGRESS_LOST,
 	COUNTER_MAX
-};
-
-enum slot_histogram {
-	HISTOGRAM_PING_US,
-	HISTOGRAM_LOOP_LAG_US, /* time of one loop turn */
-	HISTOGRAM_RECOVERY_US, /* death to serving */
-	HISTOGRAM_DISPATCH_US, /* relay: API request to receipt */
-	HISTOGRAM_MAX
 };
 
 #endif

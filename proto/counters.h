@@ -13,6 +13,7 @@
 
 #include "lib/histogram.h"
 #include "proto/counter.h"
+#include "proto/slot_histogram.h"
 
 struct counters {
 	_Atomic uint64_t value[COUNTER_MAX];

@@ -21,7 +21,8 @@
  *                                    processes whose name (PR_GET_NAME)
  *                                    begins with the text at offset 256.
  *                                    A second point at offset 512 takes the
- *                                    first one's place then
+ *                                    first one's place then.  A signal other
+ *                                    than SIGKILL stands at offset 252
  *
  * Counts are per process; a tenant inherits its keeper's, which are zero.
  */
@@ -54,7 +55,7 @@ static struct point points[MAX_POINTS];
 struct control {
 	char where[CONTROL_COUNT];
 	int32_t left;
-	int32_t unused;
+	int32_t signo; /* 0: SIGKILL */
 	char who[16];
 	char unused2[512 - CONTROL_COUNT - 8 - 16];
 	char next[CONTROL_COUNT];
@@ -180,7 +181,7 @@ obey_control(const struct point *p)
 	for (unsigned i = CONTROL_COUNT; i-- > 0;)
 		control->where[i] = control->next[i];
 	control->next[0] = '\0';
-	kill(getpid(), SIGKILL);
+	kill(getpid(), control->signo != 0 ? control->signo : SIGKILL);
 }
 
 void

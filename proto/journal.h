@@ -40,7 +40,9 @@ struct step {
 	_Atomic uint32_t phase;
 	uint64_t given_base;
 	uint32_t out_len;
-	uint32_t in_len; /* informational */
+	/* Bytes of this step whose messages are in the ring in; written before
+	 * they are taken from the kernel.  0: none. */
+	_Atomic uint32_t in_len;
 };
 
 /* The redo journal: absolute contents, so applying it twice is harmless. */

@@ -36,12 +36,45 @@ static const struct message_info rows[MSG_KIND_MAX] = {
 	[MSG_DRAIN] = ROW("drain", PEER_SUPERVISOR, PEER_TENANT, 0, 0, drain),
 	[MSG_DRAINED] = ROW("drained", PEER_TENANT, PEER_SUPERVISOR, 0, 0,
 	    drained),
-	[MSG_LOG_LEVEL] = ROW("log_level", PEER_SUPERVISOR, WORKERS, 0, 0,
-	    log_level),
 	[MSG_STOP] = ROW("stop", PEER_SUPERVISOR, PEER_KEEPER, 0, 0, stop),
 	[MSG_REQUEST] = ROW("request", PEER_SUPERVISOR, PEER_TENANT, 0, 0,
 	    request),
 	[MSG_REPLY] = ROW("reply", PEER_TENANT, PEER_SUPERVISOR, 0, 0, reply),
+	[MSG_HANDOFF] = ROW("handoff", PEER_SUPERVISOR, PEER_TENANT, 1, 1,
+	    handoff),
+	[MSG_HANDOFF_FAILED] = ROW("handoff_failed", PEER_TENANT,
+	    PEER_SUPERVISOR, 0, 0, handoff_failed),
+	[MSG_TAKE_HELLO] = ROW("take_hello", PEER_TAKER, PEER_GIVER, 0, 0,
+	    take_hello),
+	[MSG_GIVE_BEGIN] = ROW("give_begin", PEER_GIVER, PEER_TAKER, 2, 2,
+	    give_begin),
+	[MSG_GIVE_SOCKETS] = ROW("give_sockets", PEER_GIVER, PEER_TAKER, 1, 253,
+	    give_sockets),
+	[MSG_TAKE_ACK] = ROW("take_ack", PEER_TAKER, PEER_GIVER, 0, 0,
+	    take_ack),
+	[MSG_GIVE_END] = ROW("give_end", PEER_GIVER, PEER_TAKER, 0, 0,
+	    give_end),
+	[MSG_TAKE_DONE] = ROW("take_done", PEER_TAKER, PEER_GIVER, 0, 0,
+	    take_done),
+	[MSG_CLAIM] = ROW("claim", PEER_TENANT, PEER_SUPERVISOR, 1, 253, claim),
+	[MSG_FORGET] = ROW("forget", PEER_SUPERVISOR, PEER_TENANT, 0, 0,
+	    forget),
+	[MSG_UPGRADE_OFFER] = ROW("upgrade_offer", PEER_OUTGOING, PEER_INCOMING,
+	    0, 0, upgrade_offer),
+	[MSG_UPGRADE_READY] = ROW("upgrade_ready", PEER_INCOMING, PEER_OUTGOING,
+	    0, 0, upgrade_ready),
+	[MSG_UPGRADE_GO] = ROW("upgrade_go", PEER_OUTGOING, PEER_INCOMING, 2, 2,
+	    upgrade_go),
+	[MSG_UPGRADE_ADOPTED] = ROW("upgrade_adopted", PEER_INCOMING,
+	    PEER_OUTGOING, 0, 0, upgrade_adopted),
+	[MSG_UPGRADE_MOVED] = ROW("upgrade_moved", PEER_INCOMING, PEER_OUTGOING,
+	    0, 0, upgrade_moved),
+	[MSG_UPGRADE_FAILED] = ROW("upgrade_failed", PEER_INCOMING,
+	    PEER_OUTGOING, 0, 0, upgrade_failed),
+	[MSG_UPGRADE_RETURNED] = ROW("upgrade_returned", PEER_INCOMING,
+	    PEER_OUTGOING, 0, 0, upgrade_returned),
+	[MSG_UPGRADE_DONE] = ROW("upgrade_done", PEER_INCOMING, PEER_OUTGOING,
+	    0, 0, upgrade_done),
 };
 
 const struct message_info *
@@ -72,13 +105,25 @@ message_check(uint32_t kind, int nfds, enum peer_role from, enum peer_role to)
 	return 0;
 }
 
-/* Fds names each fd, so that a handler never meets one without a name. */
+/* Fds and GiveSockets name each fd, so that a handler never meets one without
+ * a name. */
 static int
-check_specs(const ProtobufCMessage *body, int nfds)
+check_names(uint32_t kind, const ProtobufCMessage *body, int nfds)
 {
-	const Holdfast__Fds *fds = (const Holdfast__Fds *)body;
+	const Holdfast__GiveSockets *sockets;
+	size_t names = (size_t)nfds;
 
-	return fds->n_spec == (size_t)nfds ? 0 : -EPROTO;
+	if (kind == MSG_FDS) {
+		names = ((const Holdfast__Fds *)body)->n_spec;
+	} else if (kind == MSG_GIVE_SOCKETS) {
+		sockets = (const Holdfast__GiveSockets *)body;
+		if (sockets->n_gen != 0 && sockets->n_gen != sockets->n_rec)
+			return -EPROTO;
+		names = sockets->n_rec;
+	} else if (kind == MSG_CLAIM) {
+		names = ((const Holdfast__Claim *)body)->n_spec;
+	}
+	return names == (size_t)nfds ? 0 : -EPROTO;
 }
 
 int
@@ -99,7 +144,7 @@ message_decode(const uint8_t *bytes, size_t len, int nfds, enum peer_role from,
 	    len - MESSAGE_KIND_BYTES, bytes + MESSAGE_KIND_BYTES);
 	if (body == NULL)
 		return -EPROTO;
-	if (kind == MSG_FDS && check_specs(body, nfds) != 0) {
+	if (check_names(kind, body, nfds) != 0) {
 		protobuf_c_message_free_unpacked(body, allocator);
 		return -EPROTO;
 	}

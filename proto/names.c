@@ -51,6 +51,8 @@ slot_fd_kind_name(uint32_t kind)
 		[SLOT_FD_API_LISTENER] = "api_listener",
 		[SLOT_FD_SETTINGS] = "settings",
 		[SLOT_FD_LOG] = "log",
+		[SLOT_FD_HANDOFF] = "handoff",
+		[SLOT_FD_GIVEN_TABLE] = "given_table",
 	};
 
 	return name_of(names, COUNT(names), kind);
@@ -103,12 +105,29 @@ record_state_name(uint32_t state)
 }
 
 const char *
+slot_routes_name(uint32_t state)
+{
+	static const char *const names[SLOT_ROUTES_MAX] = {
+		[SLOT_ROUTES_AWAY] = "away",
+		[SLOT_ROUTES_PURGING] = "purging",
+		[SLOT_ROUTES_WRITING] = "writing",
+		[SLOT_ROUTES_SYNCED] = "synced",
+	};
+
+	return name_of(names, COUNT(names), state);
+}
+
+const char *
 peer_role_name(enum peer_role role)
 {
 	static const char *const names[] = {
 		[PEER_SUPERVISOR] = "supervisor",
 		[PEER_KEEPER] = "keeper",
 		[PEER_TENANT] = "tenant",
+		[PEER_GIVER] = "giver",
+		[PEER_TAKER] = "taker",
+		[PEER_OUTGOING] = "outgoing",
+		[PEER_INCOMING] = "incoming",
 	};
 
 	return name_of(names, COUNT(names), (uint32_t)role);

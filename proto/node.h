@@ -10,8 +10,10 @@
 #define HOLDFAST_PROTO_NODE_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "proto/node_drain.h"
 #include "proto/slot.h"
 
 #define NODE_MAGIC	    0x314544304e464c48ULL
@@ -25,7 +27,8 @@ struct node_slot {
 	_Atomic uint32_t open;	      /* of them past 101 */
 	_Atomic uint32_t accepting;   /* 1: takes part in the fair share */
 	_Atomic uint32_t unused;
-	uint8_t pad[48];
+	struct node_slot_drain drain; /* the tenant's, for the next one */
+	uint8_t pad[24];
 };
 
 #define NODE_POISON_REFUSED 0x80000000u
@@ -45,9 +48,10 @@ struct node_ip {
 struct node_shared {
 	uint64_t magic;
 	uint32_t layout;
-	uint32_t slots;	     /* node_slot entries in use */
-	uint32_t ip_entries; /* per slot, power of two */
-	uint32_t unused;
+	_Atomic uint32_t slots; /* node_slot entries in use; supervisor */
+	uint32_t ip_entries;	/* per slot, power of two */
+	/* Gateway slots that a signal asked for; 0: as the file says. */
+	_Atomic uint32_t workers_asked;
 	uint8_t hash_key[32];
 	/* supervisor writes */
 	_Atomic uint32_t capacity; /* effective, of the node */
@@ -55,12 +59,24 @@ struct node_shared {
 	_Atomic uint32_t retry_after_ms;
 	_Atomic uint32_t supervisor_pid;
 	_Atomic uint64_t supervisor_heartbeat;
+	struct node_drain drain;
 	/* shared by compare-and-swap */
 	_Atomic uint64_t handshake_tat __attribute__((aligned(64)));
+	/* which life of the node these slots belong to; 0: not said yet */
+	_Atomic uint64_t incarnation;
+	/* supervisor writes: while clients of another node come back (a storm)
+	 */
+	_Atomic uint32_t handshake_limit; /* a second; 0: as configured */
+	_Atomic uint32_t spread_ms; /* they come over so long still; 0: none */
 	struct node_slot slot[SLOT_MAX_WORKERS] __attribute__((aligned(64)));
 	struct node_poison poison[NODE_POISON_ENTRIES];
 	/* on the next page: struct node_ip[SLOT_MAX_WORKERS][ip_entries] */
 };
+
+_Static_assert(sizeof(struct node_slot) == 64 &&
+	offsetof(struct node_shared, handshake_tat) == 128 &&
+	offsetof(struct node_shared, slot) == 192,
+    "words that a layout 1 did not use yet");
 
 struct node {
 	struct node_shared *shared;

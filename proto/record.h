@@ -12,11 +12,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define RECORD_NONE	 UINT32_MAX
-#define RECORD_ID_MAX	 100u
-#define RECORD_ID_INLINE 40u
-#define RECORD_ID_REST	 (RECORD_ID_MAX - RECORD_ID_INLINE)
-#define RECORD_STASH	 131u /* a control frame: 6 + 125 bytes */
+#define RECORD_NONE    UINT32_MAX
+#define RECORD_ID_MAX  100u
+#define RECORD_ID_REST (RECORD_ID_MAX - RECORD_ID_INLINE)
+#define RECORD_STASH   131u /* a control frame: 6 + 125 bytes */
 
 enum record_state {
 	RECORD_FREE,
@@ -31,7 +30,7 @@ enum record_state {
 #define RECORD_DEFLATE	  0x0001u /* permessage-deflate negotiated */
 #define RECORD_HINT	  0x0002u /* client reads reconnect_ms in the reason */
 #define RECORD_WANT_OUT	  0x0004u /* EPOLLOUT is registered */
-#define RECORD_PAUSED	  0x0008u /* EPOLLIN is not registered */
+#define RECORD_PAUSED	  0x0008u /* EPOLLIN is not registered: output waits */
 #define RECORD_PINGED	  0x0010u /* a ping is unanswered */
 #define RECORD_FIN_SENT	  0x0020u /* noted before shutdown(SHUT_WR) */
 #define RECORD_CLOSE_SENT 0x0040u /* our close frame is in the output */
@@ -43,42 +42,16 @@ enum record_state {
 #define RECORD_COUNTED	  0x1000u /* counted under its address */
 #define RECORD_ADMITTED	  0x2000u /* has a token of the handshake rate */
 #define RECORD_GENERATED  0x4000u /* brought no client id of its own */
+#define RECORD_HELD	  0x8000u /* waits for room in the ring; likewise */
 
-/* The journalled part. */
-struct record_body {
-	uint32_t
-	    gen; /* bumped at each birth: (index, gen) names a connection */
-	int32_t fd;
-	uint8_t state; /* enum record_state */
-	uint8_t id_len;
-	uint8_t listener; /* index in the config's listen list */
-	uint8_t deflate_bits;
-	uint16_t flags; /* RECORD_* */
-	uint16_t port;	/* peer's, host order */
-	uint64_t taken; /* bytes read from the kernel */
-	uint64_t given; /* bytes written to the kernel */
-	uint8_t uuid[16];
-	uint8_t addr[16];	 /* IPv6, or IPv4 mapped */
-	uint64_t established_us; /* CLOCK_REALTIME; accept time until open */
-	uint64_t messages_in;
-	uint64_t messages_out;
-	uint32_t seen_ms;	  /* last byte from the peer, CLOCK_MONOTONIC */
-	uint32_t ping_us;	  /* when the unanswered ping left, wraps */
-	uint32_t ping_latency_us; /* of the last answered one; 0: none yet */
-	uint32_t expiry;	  /* unix seconds; 0: never */
-	uint32_t busy;		/* arena block of struct record_busy; 0: idle */
-	uint32_t rate_messages; /* token_bucket32 state */
-	uint32_t rate_bytes;
-	uint16_t close_code;
-	uint16_t deadline_ds; /* close or linger deadline, 1/10 s, wraps */
-	uint8_t id[RECORD_ID_INLINE];
-};
+/* Its socket is not read. */
+#define RECORD_UNREAD (RECORD_PAUSED | RECORD_HELD)
 
-struct record {
-	_Atomic uint32_t seq; /* odd: being written */
-	uint32_t timer[3];    /* struct timer_node; tenant's own */
-	struct record_body body;
-};
+#ifdef HOLDFAST_OTHER_RECORD /* a test build with another layout */
+#include HOLDFAST_OTHER_RECORD
+#else
+#include "proto/record_body.h"
+#endif
 
 /* Bytes in flight of one connection; a 256-byte arena block. */
 struct record_busy {
@@ -106,8 +79,6 @@ struct record_busy {
 	uint8_t pad[256 - 60 - RECORD_STASH - 1];
 };
 
-_Static_assert(sizeof(struct record_body) == 160, "record body layout");
-_Static_assert(sizeof(struct record) == 176, "record layout");
 _Static_assert(sizeof(struct record_busy) <= 256, "busy block layout");
 
 const char *record_state_name(uint32_t state);

@@ -80,7 +80,7 @@ ring_bytes(uint32_t size)
 }
 
 int
-ring_format(int fd, uint32_t size)
+ring_format_at(int fd, uint64_t offset, uint32_t size)
 {
 	struct entry_header first = { .magic = ENTRY_MAGIC, .seq = 1 };
 	struct ring_shared *shared;
@@ -88,33 +88,41 @@ ring_format(int fd, uint32_t size)
 	void *p;
 	int rc;
 
-	if (!is_size_valid(size))
+	if (!is_size_valid(size) || offset % SHM_PAGE != 0)
 		return -EINVAL;
 	rc = shm_size(fd, &have);
 	if (rc != 0)
 		return rc;
-	if (have < ring_bytes(size))
+	if (have < offset + ring_bytes(size))
 		return -EINVAL;
 	/* Its positions run through all of it before long anyway. */
-	rc = shm_reserve(fd, 0, ring_bytes(size));
+	rc = shm_reserve(fd, offset, ring_bytes(size));
 	if (rc != 0)
 		return rc;
-	rc = shm_map(fd, DATA_AT + SHM_PAGE, 1, &p);
-	if (rc != 0)
-		return rc;
+	p = mmap(NULL, DATA_AT + SHM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, (off_t)offset);
+	if (p == MAP_FAILED)
+		return -errno;
 	memset(p, 0, DATA_AT);
 	memcpy((uint8_t *)p + DATA_AT, &first, sizeof(first));
 	shared = p;
 	shared->layout = RING_LAYOUT;
 	shared->size = size;
-	shared->magic = RING_MAGIC;
+	/* The other end may look for it already. */
+	commit_store((_Atomic uint64_t *)&shared->magic, RING_MAGIC);
 	munmap(p, DATA_AT + SHM_PAGE);
 	return 0;
 }
 
+int
+ring_format(int fd, uint32_t size)
+{
+	return ring_format_at(fd, 0, size);
+}
+
 /* What the other end may have written must be checked before it is used. */
 static int
-read_size(int fd, uint32_t *out_size)
+read_size(int fd, uint64_t offset, uint32_t *out_size)
 {
 	struct ring_shared head;
 	uint64_t have;
@@ -124,19 +132,19 @@ read_size(int fd, uint32_t *out_size)
 	rc = shm_size(fd, &have);
 	if (rc != 0)
 		return rc;
-	n = pread(fd, &head, sizeof(head), 0);
+	n = pread(fd, &head, sizeof(head), (off_t)offset);
 	if (n == -1)
 		return -errno;
 	if ((size_t)n != sizeof(head) || head.magic != RING_MAGIC ||
 	    head.layout != RING_LAYOUT || !is_size_valid(head.size) ||
-	    have < ring_bytes(head.size))
+	    have < offset + ring_bytes(head.size))
 		return -EPROTO;
 	*out_size = head.size;
 	return 0;
 }
 
 int
-ring_attach(struct ring *r, int fd, int event_fd)
+ring_attach_at(struct ring *r, int fd, uint64_t offset, int event_fd)
 {
 	const int prot = PROT_READ | PROT_WRITE;
 	const int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
@@ -145,7 +153,7 @@ ring_attach(struct ring *r, int fd, int event_fd)
 	uint32_t size = 0;
 	int rc;
 
-	rc = read_size(fd, &size);
+	rc = read_size(fd, offset, &size);
 	if (rc != 0)
 		return rc;
 	bytes = DATA_AT + 2 * (uint64_t)size;
@@ -154,9 +162,10 @@ ring_attach(struct ring *r, int fd, int event_fd)
 		return -errno;
 	/* The pages exist since ring_format(): map them now, so that memory
 	 * figures show them from the start and traffic finds them there. */
-	if (mmap(base, DATA_AT + size, prot, flags, fd, 0) == MAP_FAILED ||
-	    mmap(base + DATA_AT + size, size, prot, flags, fd, DATA_AT) ==
-		MAP_FAILED) {
+	if (mmap(base, DATA_AT + size, prot, flags, fd, (off_t)offset) ==
+		MAP_FAILED ||
+	    mmap(base + DATA_AT + size, size, prot, flags, fd,
+		(off_t)offset + DATA_AT) == MAP_FAILED) {
 		rc = -errno;
 		munmap(base, bytes);
 		return rc;
@@ -167,6 +176,12 @@ ring_attach(struct ring *r, int fd, int event_fd)
 	r->size = size;
 	r->event_fd = event_fd;
 	return 0;
+}
+
+int
+ring_attach(struct ring *r, int fd, int event_fd)
+{
+	return ring_attach_at(r, fd, 0, event_fd);
 }
 
 void
@@ -256,11 +271,23 @@ ring_wake(struct ring *r)
 	nap = atomic_load_explicit(&r->shared->sleeping, memory_order_relaxed);
 	if (nap == 0)
 		return;
+	crash_mark();
 	/* EAGAIN, a full counter, wakes as well. */
 	if (r->event_fd != -1 && write(r->event_fd, &one, sizeof(one)) == -1 &&
 	    errno != EAGAIN)
 		return;
+	crash_mark();
 	atomic_compare_exchange_strong(&r->shared->sleeping, &nap, 0);
+}
+
+void
+ring_wake_surely(struct ring *r)
+{
+	const uint64_t one = 1;
+
+	/* EAGAIN, a full counter, wakes as well. */
+	if (r->event_fd != -1 && write(r->event_fd, &one, sizeof(one)) == -1)
+		return;
 }
 
 uint32_t
@@ -369,10 +396,19 @@ ring_consume(struct ring *r, const struct ring_entry *entry)
 	commit_store(&r->shared->tail, end);
 }
 
-int
-ring_sleep(struct ring *r)
+/* Where the next entry to be looked at begins. */
+static int
+unread(const struct ring *r, const struct ring_entry *last, uint64_t *out_at,
+    uint64_t *out_head)
 {
-	uint64_t head, tail;
+	return last != NULL ? entry_end(r, last, out_at, out_head) :
+			      positions(r, out_head, out_at);
+}
+
+int
+ring_sleep_behind(struct ring *r, const struct ring_entry *last)
+{
+	uint64_t head, at;
 	uint32_t nap;
 
 	nap = atomic_load_explicit(&r->shared->naps, memory_order_relaxed) + 1;
@@ -383,10 +419,16 @@ ring_sleep(struct ring *r)
 	/* With the fence in ring_wake(): either the producer sees the nap, or
 	 * its entry is seen here. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (positions(r, &head, &tail) == 0 && head == tail)
+	if (unread(r, last, &at, &head) == 0 && head == at)
 		return 0;
 	atomic_store_explicit(&r->shared->sleeping, 0, memory_order_relaxed);
 	return 1;
+}
+
+int
+ring_sleep(struct ring *r)
+{
+	return ring_sleep_behind(r, NULL);
 }
 
 void
@@ -396,6 +438,7 @@ ring_awake(struct ring *r)
 
 	atomic_store_explicit(&r->shared->sleeping, 0, memory_order_relaxed);
 	/* EAGAIN: woken by something else. */
+	crash_mark();
 	if (r->event_fd != -1 && read(r->event_fd, &count, sizeof(count)) == -1)
 		return;
 }

@@ -35,8 +35,11 @@ struct ring_entry {
 /* Size of the memfd of a ring of `size` data bytes (2^n, >= 64 KiB). */
 uint64_t ring_bytes(uint32_t size);
 int ring_format(int fd, uint32_t size);
+/* The same behind other things in the memfd, from a page boundary on. */
+int ring_format_at(int fd, uint64_t offset, uint32_t size);
 /* Maps it; data is mapped twice in a row so that entries are contiguous. */
 int ring_attach(struct ring *, int fd, int event_fd);
+int ring_attach_at(struct ring *, int fd, uint64_t offset, int event_fd);
 void ring_detach(struct ring *);
 
 /* Producer.  ring_put: -ENOBUFS when full, -EMSGSIZE when it can never fit,
@@ -50,6 +53,9 @@ int ring_put(struct ring *, uint16_t kind, const struct ring_part *parts,
     int count, uint64_t *out_seq);
 /* Wakes the consumer if it said that it sleeps; one write(2) at most. */
 void ring_wake(struct ring *);
+/* Wakes it whatever it said: after an attach, for a predecessor may have taken
+ * the nap back and woken nobody, by an eventfd of another ring. */
+void ring_wake_surely(struct ring *);
 uint32_t ring_used(const struct ring *); /* bytes, headers included */
 /* Length of the entry that just fits. */
 uint32_t ring_free(const struct ring *);
@@ -66,6 +72,8 @@ void ring_consume(struct ring *, const struct ring_entry *);
 /* Before sleeping: announces it; returns 1 if entries came meanwhile (do not
  * sleep).  ring_awake: drains the eventfd, takes the announcement back. */
 int ring_sleep(struct ring *);
+/* Likewise for a consumer that has peeked as far as `last`. */
+int ring_sleep_behind(struct ring *, const struct ring_entry *last);
 void ring_awake(struct ring *);
 /* Consumer: skip everything (after -EPROTO).  A hostile producer can break the
  * ring again at once, or never stop: bound the work of one turn. */

@@ -10,8 +10,18 @@
 
 #include <stdint.h>
 
-#define RING_UP_BYTES	(1024u * 1024)
-#define RING_DOWN_BYTES (4u * 1024 * 1024)
+#define RING_UP_BYTES (1024u * 1024)
+/*
+ * The ring for clients' messages that go to Redis stands behind the ring up in
+ * the same memfd, and shares its eventfd: those wait for Redis, and nothing
+ * else may wait behind them.  The gateway makes it when upstream.mode asks for
+ * it.  While there is no room for one more of the largest messages, no more are
+ * read from sockets.
+ */
+#define RING_IN_BYTES	 (4u * 1024 * 1024)
+#define RING_IN_LARGEST	 (RING_IN_BYTES / 4)
+#define RING_IN_RESERVED (RING_IN_LARGEST + 4096u)
+#define RING_DOWN_BYTES	 (4u * 1024 * 1024)
 
 enum ring_kind {
 	/* relay -> gateway */
@@ -22,6 +32,7 @@ enum ring_kind {
 	RING_CONNECTED = 64, /* struct ring_route, client id */
 	RING_DISCONNECTED,   /* struct ring_route, client id */
 	RING_RECEIPT,	     /* struct ring_receipt */
+	RING_MESSAGE, /* struct ring_message, client id, payload; ring in */
 	RING_KIND_MAX
 };
 
@@ -46,6 +57,17 @@ struct ring_route {
 	uint32_t gen;
 	uint64_t established_us;
 	uint16_t close_code; /* RING_DISCONNECTED: 0 = no close frame seen */
+	uint8_t unused[6];
+};
+
+/* (uuid, seq) names the message: a tenant that died in between puts the same
+ * once more. */
+struct ring_message {
+	uint64_t seq;	      /* of the messages of the connection, from 1 */
+	uint64_t received_ms; /* CLOCK_REALTIME */
+	uint8_t uuid[16];     /* of the connection */
+	uint8_t opcode;	      /* 1 text, 2 binary */
+	uint8_t id_len;
 	uint8_t unused[6];
 };
 

@@ -6,27 +6,15 @@
  */
 #include "proto/settings.h"
 
+#include <string.h>
+
+#include "proto/settings_rows.h"
+
 static const char *const slow_words[] = { "close", "drop", NULL };
 static const char *const auth_words[] = { "none", "proxy", NULL };
-static const char *const upstream_words[] = { "none", "echo", NULL };
 static const char *const level_words[] = { "debug", "info", "notice", "warn",
 	"error", NULL };
 static const char *const format_words[] = { "logfmt", "json", NULL };
-
-#define SUPERVISOR SETTINGS_SUPERVISOR
-#define GATEWAY	   SETTINGS_GATEWAY
-#define RELAY	   SETTINGS_RELAY
-#define WORKERS	   (GATEWAY | RELAY)
-#define EVERYBODY  (SUPERVISOR | WORKERS)
-
-/* The columns that every row has. */
-#define ROW(key, kind, when, who)                                              \
-	.name = key, .type = CONF_##kind, .reload = CONF_##when, .programs = who
-#define KEY(key, kind, when, who, field)                                       \
-	ROW(key, kind, when, who), CONF_AT(struct settings, field)
-#define LISTEN_KEY(key, kind, when, who, field)                                \
-	ROW(key, kind, when, who), CONF_AT(struct settings_listen, field)
-#define LIMITS(least, most) .min = least, .max = most
 
 static const struct conf_key rows[] = {
 	{
@@ -45,9 +33,9 @@ static const struct conf_key rows[] = {
 	    .doc = "where it stands, for people",
 	},
 	{
-	    KEY("node.run_dir", PATH, RESTART, SUPERVISOR, node.run_dir),
+	    KEY("node.run_dir", PATH, RESTART, EVERYBODY, node.run_dir),
 	    .default_text = "/run/holdfast",
-	    .doc = "control socket, pid file and lock",
+	    .doc = "sockets, pid file, lock, list of slots",
 	},
 	{
 	    KEY("node.state_dir", PATH, RESTART, SUPERVISOR, node.state_dir),
@@ -63,7 +51,7 @@ static const struct conf_key rows[] = {
 		   "keeps the user",
 	},
 	{
-	    KEY("node.workers", COUNT, RESTART, SUPERVISOR, node.workers),
+	    KEY("node.workers", COUNT, LIVE, SUPERVISOR, node.workers),
 	    .default_text = "0",
 	    LIMITS(0, 64),
 	    .doc = "gateway slots; 0 = one for each online CPU",
@@ -219,13 +207,6 @@ static const struct conf_key rows[] = {
 		   "believed",
 	},
 	{
-	    KEY("upstream.mode", ENUM, LIVE, SUPERVISOR | GATEWAY,
-		upstream.mode),
-	    .default_text = "none",
-	    .words = upstream_words,
-	    .doc = "what becomes of clients' messages",
-	},
-	{
 	    KEY("api.address", ADDRESS, RESTART, SUPERVISOR | RELAY,
 		api.address),
 	    .default_text = "127.0.0.1",
@@ -325,6 +306,13 @@ static const struct conf_key rows[] = {
 	    .default_text = "3m",
 	    LIMITS(0, 86400000),
 	    .doc = "closes of a drain are spread over it",
+	},
+	{
+	    KEY("drain.gentle_window", DURATION, LIVE, SUPERVISOR,
+		drain.gentle_window_ms),
+	    .default_text = "4h",
+	    LIMITS(0, 604800000),
+	    .doc = "the same, for drains of the profile gentle",
 	},
 	{
 	    KEY("drain.lb_wait", DURATION, LIVE, SUPERVISOR, drain.lb_wait_ms),
@@ -438,18 +426,18 @@ static const struct conf_key rows[] = {
 
 static const struct conf_key listen_rows[] = {
 	{
-	    LISTEN_KEY("address", ADDRESS, RESTART, SUPERVISOR, address),
+	    LISTEN_KEY("address", ADDRESS, LIVE, SUPERVISOR, address),
 	    .default_text = "127.0.0.1",
 	    .doc = "IPv4 or IPv6 address for clients",
 	},
 	{
-	    LISTEN_KEY("port", COUNT, RESTART, SUPERVISOR, port),
+	    LISTEN_KEY("port", COUNT, LIVE, SUPERVISOR, port),
 	    .default_text = "8080",
 	    LIMITS(0, 65535),
 	    .doc = "its port; 0 = any free one",
 	},
 	{
-	    LISTEN_KEY("backlog", COUNT, RESTART, SUPERVISOR, backlog),
+	    LISTEN_KEY("backlog", COUNT, LIVE, SUPERVISOR, backlog),
 	    .default_text = "4096",
 	    LIMITS(1, 1048576),
 	    .doc = "connections the kernel may hold for us",
@@ -459,7 +447,7 @@ static const struct conf_key listen_rows[] = {
 static const struct conf_list lists[] = {
 	{
 	    .name = "listen",
-	    .reload = CONF_RESTART,
+	    .reload = CONF_LIVE,
 	    .programs = SETTINGS_SUPERVISOR,
 	    .offset = offsetof(struct settings, listen),
 	    .stride = sizeof(struct settings_listen),
@@ -472,9 +460,12 @@ static const struct conf_list lists[] = {
 	},
 };
 
-static const struct conf_table table = {
-	.keys = rows,
-	.key_count = sizeof(rows) / sizeof(rows[0]),
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Filled in by the first call: rows of several files in one array. */
+static struct conf_key all_rows[ROWS + SETTINGS_MORE_ROWS];
+static struct conf_table table = {
+	.keys = all_rows,
 	.lists = lists,
 	.list_count = sizeof(lists) / sizeof(lists[0]),
 	.settings_size = sizeof(struct settings),
@@ -483,11 +474,19 @@ static const struct conf_table table = {
 const struct conf_table *
 settings_table(void)
 {
+	if (table.key_count == 0) {
+		memcpy(all_rows, rows, sizeof(rows));
+		memcpy(all_rows + ROWS, settings_redis_rows,
+		    sizeof(settings_redis_rows));
+		memcpy(all_rows + ROWS + SETTINGS_REDIS_ROWS,
+		    settings_fleet_rows, sizeof(settings_fleet_rows));
+		table.key_count = sizeof(all_rows) / sizeof(all_rows[0]);
+	}
 	return &table;
 }
 
 void
 settings_defaults(struct settings *settings)
 {
-	conf_table_defaults(&table, settings);
+	conf_table_defaults(settings_table(), settings);
 }

@@ -15,6 +15,8 @@
 
 #include "lib/cidr.h"
 #include "lib/conf_table.h"
+#include "proto/settings_fleet.h"
+#include "proto/settings_redis.h"
 #include "proto/settings_websocket.h"
 
 #define SETTINGS_MAX_LISTEN 16
@@ -24,7 +26,7 @@
 #define SETTINGS_GATEWAY    2u
 #define SETTINGS_RELAY	    4u
 
-enum upstream_mode { UPSTREAM_NONE, UPSTREAM_ECHO };
+enum upstream_mode { UPSTREAM_NONE, UPSTREAM_ECHO, UPSTREAM_STREAM };
 enum auth_mode { AUTH_NONE, AUTH_PROXY };
 
 struct settings_listen {
@@ -53,6 +55,8 @@ struct settings {
 	} auth;
 	struct {
 		int mode; /* enum upstream_mode */
+		uint32_t partitions;
+		uint32_t max_length; /* entries of a stream; 0: any */
 	} upstream;
 	struct {
 		char address[64];
@@ -77,6 +81,7 @@ struct settings {
 	} admission;
 	struct {
 		uint64_t window_ms;
+		uint64_t gentle_window_ms;
 		uint64_t lb_wait_ms;
 		uint64_t lease_wait_ms;
 	} drain;
@@ -95,6 +100,8 @@ struct settings {
 		uint64_t poison_refuse_ms;
 		bool core_dumps;
 	} worker;
+	struct settings_redis redis;
+	struct settings_fleet fleet;
 	struct {
 		int level;	  /* enum log_level */
 		char target[256]; /* stderr, syslog, or a path */

@@ -6,6 +6,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "lib/redis_tls.h"
+#include "lib/redis_url.h"
 
 static int
 is_loopback(const char *text)
@@ -13,6 +17,83 @@ is_loopback(const char *text)
 	struct ipaddr addr;
 
 	return ipaddr_parse(text, &addr) == 0 && ipaddr_is_loopback(&addr);
+}
+
+/* Names become parts of keys: braces there would be a hash tag of their own,
+ * and blanks cannot be typed in redis-cli without quoting. */
+static int
+check_redis(const struct settings *s, char *out, size_t out_size)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789._-:";
+	const char *fleet = s->redis.fleet, *prefix = s->redis.prefix;
+	struct redis_url url;
+	const char *problem;
+
+	if (s->redis.url[0] != '\0' &&
+	    redis_url_parse(s->redis.url, &url, &problem) != 0) {
+		(void)snprintf(out, out_size, "redis.url: %s", problem);
+		return -EINVAL;
+	}
+	if (s->upstream.mode == UPSTREAM_STREAM && s->redis.url[0] == '\0') {
+		(void)snprintf(out, out_size,
+		    "upstream.mode: \"stream\" needs redis.url");
+		return -EINVAL;
+	}
+	if (s->redis.url[0] != '\0' && url.tls && !REDIS_TLS_IS_BUILT) {
+		(void)snprintf(out, out_size,
+		    "redis.url: this build has no TLS to Redis (hiredis_ssl)");
+		return -EINVAL;
+	}
+	if ((s->redis.tls_cert[0] == '\0') != (s->redis.tls_key[0] == '\0')) {
+		(void)snprintf(out, out_size,
+		    "redis.tls_cert: needs redis.tls_key, and the key it");
+		return -EINVAL;
+	}
+	if (s->redis.user[0] != '\0' && s->redis.password_file[0] == '\0') {
+		(void)snprintf(out, out_size,
+		    "redis.user: needs redis.password_file");
+		return -EINVAL;
+	}
+	if (fleet[strspn(fleet, plain)] != '\0' ||
+	    prefix[strspn(prefix, plain)] != '\0') {
+		(void)snprintf(out, out_size,
+		    "redis.%s: only letters, digits and . _ - : may be in it",
+		    fleet[strspn(fleet, plain)] != '\0' ? "fleet" : "prefix");
+		return -EINVAL;
+	}
+	if (s->redis.backoff_max_ms < s->redis.backoff_ms) {
+		(void)snprintf(out, out_size,
+		    "redis.backoff_max: must not be below redis.backoff");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+check_fleet(const struct settings *s, char *out, size_t out_size)
+{
+	const struct settings_fleet *fleet = &s->fleet;
+
+	if (!(fleet->blast_radius.slack > 0)) {
+		(void)snprintf(out, out_size,
+		    "blast_radius.slack: must be above 0, or a full fleet "
+		    "never grows");
+		return -EINVAL;
+	}
+	if (!(fleet->blast_radius.fraction > 0)) {
+		(void)snprintf(out, out_size,
+		    "blast_radius.fraction: must be above 0");
+		return -EINVAL;
+	}
+	if (fleet->membership.leader_lease_ms > fleet->membership.lease_ms) {
+		(void)snprintf(out, out_size,
+		    "membership.leader_lease: must not be above "
+		    "membership.lease");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int
@@ -49,5 +130,7 @@ settings_validate(const struct settings *s, char *out, size_t out_size)
 		    "worker.backoff_max: must not be below worker.backoff");
 		return -EINVAL;
 	}
-	return 0;
+	if (check_redis(s, out, out_size) != 0)
+		return -EINVAL;
+	return check_fleet(s, out, out_size);
 }

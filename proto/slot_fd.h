@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #define SLOT_MAX_FDS 512u
+/* Places of listeners.  One keeps its place for life, whatever the order in the
+ * config, because the records of its connections name it: more places than
+ * there can be listeners. */
+#define SLOT_MAX_LISTENERS 64u
 
 /* What an fd of the slot is; `index` tells several of one kind apart. */
 enum slot_fd_kind {
@@ -19,7 +23,7 @@ enum slot_fd_kind {
 	SLOT_FD_TABLE, /* gateway: own; relay: index = slot, 0xffff = own */
 	SLOT_FD_ARENA,
 	SLOT_FD_NODE,	  /* node-wide memfd, proto/node.h */
-	SLOT_FD_LISTENER, /* index = position in the config */
+	SLOT_FD_LISTENER, /* index = its place, see SLOT_MAX_LISTENERS */
 	SLOT_FD_EPOLL,	  /* the gateway's set of client sockets */
 	SLOT_FD_RING_UP,  /* gateway -> relay; index = gateway slot */
 	SLOT_FD_RING_UP_EVENT,
@@ -28,6 +32,8 @@ enum slot_fd_kind {
 	SLOT_FD_API_LISTENER, /* relay: HTTP API */
 	SLOT_FD_SETTINGS,     /* sealed memfd: packed Settings message */
 	SLOT_FD_LOG,	      /* replaces fd 2, never stored */
+	SLOT_FD_HANDOFF,      /* to the other tenant of a handoff */
+	SLOT_FD_GIVEN_TABLE,  /* a taker's: where the slot comes from */
 	SLOT_FD_KIND_MAX
 };
 #define SLOT_FD_OWN 0xffffu

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "proto/shm.h"
 #include "proto/table_index.h"
 
-#define SCRATCH_AT SLOT_HEADER_BYTES
-#define INDEX_AT   (SLOT_HEADER_BYTES + SLOT_SCRATCH_IN + SLOT_SCRATCH_OUT)
+#define INDEX_AT (TABLE_SCRATCH_AT + TABLE_SCRATCH_BYTES)
 
 struct layout {
 	uint64_t index[2];
@@ -55,6 +55,19 @@ uint64_t
 table_bytes(uint32_t capacity)
 {
 	return layout_of(capacity).end;
+}
+
+uint64_t
+table_record_at(uint32_t capacity, uint32_t rec)
+{
+	return layout_of(capacity).records +
+	    (uint64_t)rec * sizeof(struct record);
+}
+
+uint64_t
+table_rest_at(uint32_t capacity, uint32_t rec)
+{
+	return layout_of(capacity).id_rest + (uint64_t)rec * RECORD_ID_REST;
 }
 
 static void
@@ -118,29 +131,42 @@ table_format(int fd, uint32_t slot, uint32_t capacity, uint64_t nonce,
 
 /* The header belongs to somebody else: what is kept is what was checked. */
 static int
-header_check(const struct slot_header *h, uint64_t size, uint32_t *out_capacity)
+header_check(const struct slot_header *h, uint64_t size, bool any,
+    struct table *out)
 {
 	uint64_t bytes = (uint64_t)h->table_bytes_hi << 32 | h->table_bytes_lo;
 	uint32_t capacity = h->capacity;
 
 	if (h->magic != SLOT_MAGIC)
 		return -EPROTO;
-	if (h->layout != SLOT_LAYOUT)
+	if (h->layout != SLOT_LAYOUT && !any)
 		return -EPROTONOSUPPORT;
-	if (capacity > TABLE_MAX_CAPACITY || bytes > size ||
-	    bytes != table_bytes(capacity))
+	if (capacity > TABLE_MAX_CAPACITY || bytes > size)
 		return -EPROTO;
-	*out_capacity = capacity;
+	out->is_foreign = h->layout != SLOT_LAYOUT;
+	if (!out->is_foreign && bytes != table_bytes(capacity))
+		return -EPROTO;
+	out->capacity = capacity;
 	return 0;
 }
 
-int
-table_attach(struct table *t, int fd, int writable)
+static void
+find_parts(struct table *t, uint8_t *base)
 {
-	uint32_t capacity = 0;
-	struct layout l;
+	struct layout l = layout_of(t->capacity);
+
+	t->scratch_in = base + TABLE_SCRATCH_AT;
+	t->scratch_out = t->scratch_in + SLOT_SCRATCH_IN;
+	t->index[0] = (_Atomic uint64_t *)(void *)(base + l.index[0]);
+	t->index[1] = (_Atomic uint64_t *)(void *)(base + l.index[1]);
+	t->records = (struct record *)(void *)(base + l.records);
+	t->id_rest = (uint8_t(*)[RECORD_ID_REST])(base + l.id_rest);
+}
+
+static int
+attach(struct table *t, int fd, int writable, bool any)
+{
 	uint64_t size;
-	uint8_t *base;
 	void *p;
 	int rc;
 
@@ -149,32 +175,39 @@ table_attach(struct table *t, int fd, int writable)
 	rc = shm_size(fd, &size);
 	if (rc != 0)
 		return rc;
-	if (size < table_bytes(0))
+	if (size < (any ? SHM_PAGE : table_bytes(0)))
 		return -EPROTO;
 	rc = shm_map(fd, size, writable, &p);
 	if (rc != 0)
 		return rc;
-	rc = header_check(p, size, &capacity);
+	rc = header_check(p, size, any, t);
+	if (rc == 0 && !t->is_foreign && size < table_bytes(0))
+		rc = -EPROTO;
 	if (rc != 0) {
 		munmap(p, size);
 		return rc;
 	}
-	l = layout_of(capacity);
-	base = p;
 	t->header = p;
 	t->bytes = size;
 	t->fd = fd;
-	t->capacity = capacity;
-	t->max_index_log2 = table_max_index_log2(capacity);
+	t->max_index_log2 = table_max_index_log2(t->capacity);
 	t->writable = writable;
 	hash_key_init(&t->key, t->header->hash_key);
-	t->scratch_in = base + SCRATCH_AT;
-	t->scratch_out = t->scratch_in + SLOT_SCRATCH_IN;
-	t->index[0] = (_Atomic uint64_t *)(void *)(base + l.index[0]);
-	t->index[1] = (_Atomic uint64_t *)(void *)(base + l.index[1]);
-	t->records = (struct record *)(void *)(base + l.records);
-	t->id_rest = (uint8_t(*)[RECORD_ID_REST])(base + l.id_rest);
+	if (!t->is_foreign)
+		find_parts(t, p);
 	return 0;
+}
+
+int
+table_attach(struct table *t, int fd, int writable)
+{
+	return attach(t, fd, writable, false);
+}
+
+int
+table_attach_any(struct table *t, int fd, int writable)
+{
+	return attach(t, fd, writable, true);
 }
 
 void
@@ -185,6 +218,57 @@ table_detach(struct table *t)
 	free(t->free_list);
 	memset(t, 0, sizeof(*t));
 	t->fd = -1;
+}
+
+/* From what the supervisor has said in the common part. */
+static int
+make_own(int fd, const struct table *was)
+{
+	struct slot_header h;
+	struct table t;
+	int rc;
+
+	memcpy(&h, was->header, SLOT_COMMON_BYTES);
+	rc = table_format(fd, h.slot, was->capacity, h.nonce, h.hash_key);
+	if (rc == 0)
+		rc = table_attach(&t, fd, 1);
+	if (rc != 0)
+		return rc;
+	t.header->kind = h.kind;
+	t.header->epoch = h.epoch;
+	atomic_store(&t.header->arena_limit_kib, h.arena_limit_kib);
+	atomic_store(&t.header->log_level, h.log_level);
+	atomic_store(&t.header->log_format, h.log_format);
+	table_detach(&t);
+	return 0;
+}
+
+int
+table_make_own(int fd)
+{
+	struct table was;
+	struct slot_header h;
+	int rc;
+
+	if (pread(fd, &h, SLOT_COMMON_BYTES, 0) != (ssize_t)SLOT_COMMON_BYTES)
+		return -EPROTO;
+	/* Served from already: it is not for us to do. */
+	if (h.layout == SLOT_LAYOUT || h.generation != 0)
+		return 0;
+	rc = table_attach_any(&was, fd, 0);
+	if (rc != 0)
+		return rc;
+	if (was.is_foreign) {
+		uint64_t bytes = table_bytes(was.capacity);
+
+		/* It is sealed against shrinking, no more. */
+		if (was.bytes < bytes && ftruncate(fd, (off_t)bytes) == -1)
+			rc = -errno;
+		if (rc == 0)
+			rc = make_own(fd, &was);
+	}
+	table_detach(&was);
+	return rc;
 }
 
 /*

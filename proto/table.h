@@ -5,14 +5,13 @@
  * slot opens it for writing; relay and supervisor attach it and look clients
  * up without a lock, retrying a bounded number of times.
  *
- * Layout: header | scratch in | scratch out | index half 0 | index half 1 |
- * records | rest of long client ids.  Everything behind the header is sparse:
- * pages come into being as the population grows.
+ * Layout: header | scratch in, out | index half 0, 1 | records | rest of long
+ * client ids.  All behind the header is sparse: it grows with the population.
  */
 #ifndef HOLDFAST_PROTO_TABLE_H
 #define HOLDFAST_PROTO_TABLE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/hash.h"
@@ -25,6 +24,7 @@ struct table {
 	uint32_t capacity;
 	uint32_t max_index_log2;
 	int writable;
+	bool is_foreign;
 	struct hash_key key;
 	uint8_t *scratch_in;
 	uint8_t *scratch_out;
@@ -39,43 +39,51 @@ struct table {
 	uint32_t reserved;   /* records whose pages are allocated */
 };
 
-/* What a reader gets: a consistent copy. */
 struct record_view {
 	uint32_t index;
 	struct record_body body;
 	char id[RECORD_ID_MAX + 1];
 };
 
-#define TABLE_MAX_CAPACITY (1u << 24)
+#define TABLE_MAX_CAPACITY  (1u << 24)
+#define TABLE_SCRATCH_AT    SLOT_HEADER_BYTES
+#define TABLE_SCRATCH_BYTES (SLOT_SCRATCH_IN + SLOT_SCRATCH_OUT)
+/* Records get their pages in steps, of which a begun one counts as whole. */
+#define TABLE_RESERVE_STEP (64u * 1024)
 
-/* Size in bytes of the memfd of a table with `capacity` records. */
+/* With `capacity` records: the size of the memfd in bytes, and where in it a
+ * record, and the rest of its long id, lie. */
 uint64_t table_bytes(uint32_t capacity);
+uint64_t table_record_at(uint32_t capacity, uint32_t rec);
+uint64_t table_rest_at(uint32_t capacity, uint32_t rec);
 
 /* Formats a fresh memfd as an empty table: of a gateway, or with capacity 0 of
  * a relay (the supervisor may store another kind).  -EINVAL: too small a file
  * or too many records; -errno. */
 int table_format(int fd, uint32_t slot, uint32_t capacity, uint64_t nonce,
     const uint8_t hash_key[32]);
+/* A fresh table of another version's supervisor becomes one of our layout. */
+int table_make_own(int fd);
 
-/* Maps a table.  writable: as the slot's tenant or keeper; otherwise read-only
- * except for the caller's promise in header fields (supervisor maps writable
- * too, for killed_for_stall).  Validates magic, layout and geometry against
- * the size of the file: -EPROTO, -EPROTONOSUPPORT. */
+/* Maps a table.  writable: as its slot's tenant, keeper, or supervisor (for the
+ * header).  Validates magic, layout and geometry against the size of the file:
+ * -EPROTO, -EPROTONOSUPPORT.  any: a table of another layout is taken, too, and
+ * is_foreign: nothing but the common part of its header may be looked at, and
+ * its records read as busy. */
 int table_attach(struct table *, int fd, int writable);
+int table_attach_any(struct table *, int fd, int writable);
 void table_detach(struct table *);
 
 /* Reader side.  table_find: newest open record of a client id: 0, -ENOENT, or
  * -EAGAIN when the shard stayed busy.  table_read: copy of one record, whatever
- * its state; -EAGAIN likewise, -ENOENT: never used so far.  A view always has
- * a known state, an id of printable ASCII and id_len = strlen(id): a record
- * that makes no sense reads as RECORD_FREE. */
+ * its state; -EAGAIN likewise, -ENOENT: never used so far.  A view has a
+ * known state, an id of printable ASCII and id_len = strlen(id): a record that
+ * makes no sense reads as RECORD_FREE.  A foreign table is always busy. */
 int table_find(const struct table *, const char *id, size_t len,
     struct record_view *out);
 int table_read(const struct table *, uint32_t index, struct record_view *out);
 
-/* Writer side. */
-
-/* Rebuilds the private state from the shared one, repairs odd sequence words,
+/* Writer side: rebuilds the private state, repairs odd sequence words,
  * drops index entries that point at nothing and enters open records that are
  * missing.  To be called after a journal was applied (table_write needs no
  * private state) and before anything else.  At the end `on_bad` is told of

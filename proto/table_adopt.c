@@ -6,13 +6,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "proto/shm.h"
 #include "proto/table.h"
 #include "proto/table_index.h"
 
-#define RESERVE_STEP (64u * 1024)
-#define FREE_MIN     64u
+#define FREE_MIN 64u
 
 /* ---- free records ------------------------------------------------------- */
 
@@ -79,7 +79,8 @@ reserved_for(const struct table *t, uint32_t count)
 	uint64_t bytes = (uint64_t)count * sizeof(struct record);
 	uint64_t reserved;
 
-	bytes = (bytes + RESERVE_STEP - 1) / RESERVE_STEP * RESERVE_STEP;
+	bytes = (bytes + TABLE_RESERVE_STEP - 1) / TABLE_RESERVE_STEP *
+	    TABLE_RESERVE_STEP;
 	reserved = bytes / sizeof(struct record);
 	return reserved < t->capacity ? (uint32_t)reserved : t->capacity;
 }
@@ -95,7 +96,8 @@ reserve_for(struct table *t, uint32_t rec)
 	from = (uint64_t)t->reserved * sizeof(struct record);
 	from = from / SHM_PAGE * SHM_PAGE;
 	to = ((uint64_t)rec + 1) * sizeof(struct record);
-	to = (to + RESERVE_STEP - 1) / RESERVE_STEP * RESERVE_STEP;
+	to = (to + TABLE_RESERVE_STEP - 1) / TABLE_RESERVE_STEP *
+	    TABLE_RESERVE_STEP;
 	end = shm_round((uint64_t)t->capacity * sizeof(struct record));
 	if (to > end)
 		to = end;
@@ -165,6 +167,20 @@ adopt_records(struct table *t, uint32_t high_water)
 	return 0;
 }
 
+/* All records are looked at: one call instead of a fault for each page. */
+static void
+populate(struct table *t, uint32_t high_water)
+{
+	uint64_t from = (uint64_t)((uint8_t *)t->records -
+	    (uint8_t *)t->header);
+	uint64_t end = from + (uint64_t)high_water * sizeof(struct record);
+
+	from = from / SHM_PAGE * SHM_PAGE;
+	if (end > from)
+		(void)madvise((uint8_t *)t->header + from, end - from,
+		    MADV_POPULATE_WRITE);
+}
+
 int
 table_adopt(struct table *t, void (*on_bad)(uint32_t rec, void *arg), void *arg)
 {
@@ -178,6 +194,7 @@ table_adopt(struct table *t, void (*on_bad)(uint32_t rec, void *arg), void *arg)
 		commit_store(&t->header->high_water, high_water);
 	}
 	t->reserved = reserved_for(t, high_water);
+	populate(t, high_water);
 	rc = adopt_records(t, high_water);
 	if (rc == 0 && t->capacity > 0)
 		rc = table_index_repair(t, high_water);

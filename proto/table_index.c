@@ -318,6 +318,24 @@ enter_if_missing(struct table *t, uint32_t rec)
 	return 0;
 }
 
+/* One that was moved has none yet: it gets its size at once, for all that there
+ * are, not by and by. */
+static int
+make_room_for_all(struct table *t, const struct table_geometry *g,
+    uint32_t high_water)
+{
+	uint32_t log2 = INDEX_MIN_LOG2, records = 0;
+
+	if (count_live(g) > 0)
+		return 0;
+	for (uint32_t rec = 0; rec < high_water; rec++)
+		records += table_is_indexable(&t->records[rec].body);
+	while (log2 < t->max_index_log2 &&
+	    (UINT64_C(1) << log2) < 2 * ((uint64_t)records + 1))
+		log2++;
+	return g->mask + 1 < UINT32_C(1) << log2 ? rebuild(t, g, log2) : 0;
+}
+
 int
 table_index_repair(struct table *t, uint32_t high_water)
 {
@@ -337,6 +355,8 @@ table_index_repair(struct table *t, uint32_t high_water)
 		if (is_live(entry_load(&g, i)) &&
 		    !is_entry_right(t, &g, i, high_water))
 			remove_at(t, &g, i);
+	/* Without the memory for it, it is smaller, or the rest fails, too. */
+	(void)make_room_for_all(t, &g, high_water);
 	for (uint32_t rec = 0; rec < high_water; rec++) {
 		if (!table_is_indexable(&t->records[rec].body))
 			continue;

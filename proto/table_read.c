@@ -101,6 +101,8 @@ table_read(const struct table *t, uint32_t index, struct record_view *out)
 	struct record_view view;
 	int rc;
 
+	if (t->is_foreign)
+		return -EAGAIN;
 	if (!is_used(t, index))
 		return -ENOENT;
 	rc = read_record(t, index, &view);
@@ -165,6 +167,8 @@ table_find(const struct table *t, const char *id, size_t len,
 
 	if (len == 0 || len > RECORD_ID_MAX || t->capacity == 0)
 		return -ENOENT;
+	if (t->is_foreign)
+		return -EAGAIN;
 	for (int i = 0; i < FIND_TRIES; i++) {
 		const _Atomic uint32_t *where = &t->header->index_word;
 		uint32_t word;

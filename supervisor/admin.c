@@ -11,6 +11,7 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "supervisor/agent.h"
 #include "supervisor/metrics.h"
 #include "supervisor/supervisor.h"
 
@@ -110,9 +111,10 @@ admin_start(struct supervisor *sup)
 {
 	struct listener *listener = &sup->listeners.admin;
 	struct evhttp *http;
+	int rc = agent_open(sup);
 
-	if (listener->fd == -1)
-		return 0;
+	if (rc != 0 || listener->fd == -1)
+		return rc;
 	http = evhttp_new(sup->base);
 	if (http == NULL)
 		return -ENOMEM;
@@ -136,6 +138,7 @@ admin_start(struct supervisor *sup)
 void
 admin_stop(struct supervisor *sup)
 {
+	agent_close(sup);
 	if (sup->admin.http == NULL)
 		return;
 	evhttp_free(sup->admin.http);

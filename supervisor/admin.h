@@ -8,10 +8,13 @@
 
 #include <event2/http.h>
 
+#include "supervisor/line_port.h"
+
 struct supervisor;
 
 struct admin {
-	struct evhttp *http; /* owned; NULL: off */
+	struct evhttp *http;	/* owned; NULL: off */
+	struct line_port agent; /* see agent.h */
 };
 
 /* On the set's admin listener, which it takes over; without one: 0. */

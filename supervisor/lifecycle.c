@@ -9,21 +9,23 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "supervisor/drain_lease.h"
+#include "supervisor/lifecycle_parts.h"
 #include "supervisor/supervisor.h"
 
 #define CLOSE_GOING_AWAY 1001
-#define CLOSE_RESTART	 1012
-/* SIGINT: how long clients may take to answer close frames. */
+/* A stop at once: how long clients may take to answer close frames. */
 #define CLOSING_MS 2000
-/* Beyond a drain's window: the last close handshakes. */
-#define DRAIN_EXTRA_MS 5000
 
 static void stop_workers(struct supervisor *sup);
-static void start_closing(struct supervisor *sup);
+static void cut_off(struct supervisor *sup);
+static void end_drain(struct supervisor *sup);
 
-static void
-arm_deadline(struct supervisor *sup, uint64_t ms)
+void
+lifecycle_arm(struct supervisor *sup, uint64_t until_ms)
 {
+	uint64_t now = clock_mono_ms();
+	uint64_t ms = until_ms > now ? until_ms - now : 0;
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
 		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
@@ -34,16 +36,22 @@ static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervisor *sup = arg;
+	struct lifecycle *life = &sup->lifecycle;
 
 	(void)fd;
 	(void)what;
-	if (sup->lifecycle.state == LIFECYCLE_LEAVING) {
-		start_closing(sup);
+	if (life->state == LIFECYCLE_LEAVING) {
+		drain_lease_seek(sup);
 		return;
 	}
+	life->cut_off = node_connections(&sup->node);
 	log_notice("drain_deadline", "what is left is cut off",
-	    log_uint("connections", node_connections(&sup->node)));
-	stop_workers(sup);
+	    log_uint("connections", life->cut_off));
+	supervisor_event(sup, "drain_deadline", -1, NULL, NULL, life->cut_off);
+	if (life->state == LIFECYCLE_CLOSING || life->drain.stops_after)
+		stop_workers(sup);
+	else
+		cut_off(sup);
 }
 
 int
@@ -62,10 +70,35 @@ lifecycle_clear(struct supervisor *sup)
 	sup->lifecycle.deadline = NULL;
 }
 
-static void
-enter(struct supervisor *sup, enum lifecycle_state state)
+void
+lifecycle_save(struct supervisor *sup)
+{
+	static const enum node_drain_state states[LIFECYCLE_STATE_MAX] = {
+		[LIFECYCLE_LEAVING] = NODE_DRAIN_LEAVING,
+		[LIFECYCLE_DRAINING] = NODE_DRAIN_CLOSING,
+		[LIFECYCLE_CLOSING] = NODE_DRAIN_ENDING,
+		[LIFECYCLE_STOPPING] = NODE_DRAIN_ENDING,
+	};
+	struct lifecycle *life = &sup->lifecycle;
+
+	life->drain.state = states[life->state];
+	node_drain_save(&sup->node.shared->drain, &life->drain);
+	lifecycle_apply_fleet(sup);
+}
+
+void
+lifecycle_apply_fleet(struct supervisor *sup)
+{
+	atomic_store(&sup->node.shared->draining,
+	    sup->lifecycle.state >= LIFECYCLE_DRAINING ||
+		fleet_is_cut_off(sup));
+}
+
+void
+lifecycle_enter(struct supervisor *sup, enum lifecycle_state state)
 {
 	sup->lifecycle.state = state;
+	lifecycle_save(sup);
 	log_notice("node_state", NULL,
 	    log_text("state", lifecycle_state_name(state)),
 	    log_uint("connections", node_connections(&sup->node)));
@@ -78,21 +111,21 @@ static void
 drain_slot(struct supervisor *sup, struct slot *slot)
 {
 	const struct lifecycle *life = &sup->lifecycle;
-	uint64_t now = clock_mono_ms();
-	uint64_t left = life->until_ms > now ? life->until_ms - now : 0;
+	uint64_t now = clock_mono_ms(), end = life->drain.end_ms;
 
-	(void)slot_drain(slot, life->close_code, left, false);
+	if (life->cut)
+		(void)slot_cut(slot);
+	else
+		(void)slot_drain(slot, life->drain.close_code,
+		    end > now ? end - now : 0, false);
 }
 
 static void
-close_all(struct supervisor *sup, uint32_t code, uint64_t window_ms)
+close_all(struct supervisor *sup)
 {
 	uint32_t i;
 
-	sup->lifecycle.close_code = code;
-	sup->lifecycle.until_ms = clock_mono_ms() + window_ms;
 	sup->lifecycle.empty = false;
-	atomic_store(&sup->node.shared->draining, 1);
 	for (i = 0; i < sup->gateways; i++) {
 		if (slot_has_tenant(sup->slots[i]))
 			drain_slot(sup, sup->slots[i]);
@@ -101,12 +134,23 @@ close_all(struct supervisor *sup, uint32_t code, uint64_t window_ms)
 	}
 }
 
+/* Past the deadline of a drain that does not stop the node. */
+static void
+cut_off(struct supervisor *sup)
+{
+	sup->lifecycle.cut = true;
+	close_all(sup);
+	end_drain(sup);
+}
+
 void
 lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 {
-	if (slot_is_gateway(slot) &&
-	    (sup->lifecycle.state == LIFECYCLE_DRAINING ||
-		sup->lifecycle.state == LIFECYCLE_CLOSING))
+	if (!slot_is_gateway(slot))
+		return;
+	if ((sup->lifecycle.state == LIFECYCLE_DRAINING &&
+		!sup->lifecycle.is_paused) ||
+	    sup->lifecycle.state == LIFECYCLE_CLOSING)
 		drain_slot(sup, slot);
 }
 
@@ -124,7 +168,8 @@ is_anything_left(const struct supervisor *sup)
 		/* Empty already: no need to wait until its window is over. */
 		if (atomic_load(&sup->node.shared->slot[i].connections) == 0)
 			continue;
-		if (slot_has_tenant(slot) || slot->state == SLOT_BACKOFF)
+		if (slot_has_tenant(slot) || slot->handoff != NULL ||
+		    slot->state == SLOT_BACKOFF || slot->state == SLOT_AWAITED)
 			return true;
 	}
 	return false;
@@ -135,50 +180,123 @@ end_drain(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
 
-	if (is_anything_left(sup) || life->empty)
+	/* Slots that are being found again have not told of their own yet. */
+	if ((life->restored && !sup->was_ready) || is_anything_left(sup) ||
+	    life->empty)
 		return;
-	if (life->state == LIFECYCLE_CLOSING || life->stops_after) {
+	if (life->state == LIFECYCLE_CLOSING || life->drain.stops_after) {
 		stop_workers(sup);
 		return;
 	}
 	life->empty = true;
+	event_del(life->deadline);
 	log_notice("drained", "the node is empty and refuses connections");
-	supervisor_event(sup, "drained", -1, NULL, NULL, 0);
+	supervisor_event(sup, "drained", -1, NULL, NULL, life->cut_off);
+	control_drain_tell(sup);
+}
+
+void
+lifecycle_go_on_closing(struct supervisor *sup)
+{
+	const struct drain_words *drain = &sup->lifecycle.drain;
+
+	sup->lifecycle.cut = sup->lifecycle.is_paused = false;
+	close_all(sup);
+	lifecycle_arm(sup, drain->end_ms + drain->grace_ms);
+	end_drain(sup);
+}
+
+void
+lifecycle_start_closing(struct supervisor *sup)
+{
+	struct drain_words *drain = &sup->lifecycle.drain;
+
+	sup->lifecycle.waits_lease = false;
+	drain->close_code = DRAIN_CLOSE_CODE;
+	drain->total = node_connections(&sup->node);
+	lifecycle_enter(sup, LIFECYCLE_DRAINING);
+	lifecycle_go_on_closing(sup);
+}
+
+struct drain_plan
+lifecycle_plan(const struct supervisor *sup, struct drain_request request)
+{
+	request.is_unready = sup->lifecycle.state != LIFECYCLE_READY;
+	return drain_plan_make(&sup->conf.settings, &request);
 }
 
 static void
-start_closing(struct supervisor *sup)
+take_plan(struct supervisor *sup, const struct drain_plan *plan)
 {
-	uint64_t window_ms = sup->conf.settings.drain.window_ms;
+	struct drain_words *drain = &sup->lifecycle.drain;
+	uint64_t now = clock_mono_ms();
 
-	enter(sup, LIFECYCLE_DRAINING);
-	close_all(sup, CLOSE_RESTART, window_ms);
-	if (sup->lifecycle.stops_after)
-		arm_deadline(sup, window_ms + DRAIN_EXTRA_MS);
-	end_drain(sup);
+	drain->profile = plan->profile;
+	/* Load balancers keep the time they were given. */
+	if (sup->lifecycle.state != LIFECYCLE_LEAVING)
+		drain->begin_ms = now + plan->lb_wait_ms;
+	drain->end_ms = now + plan->lb_wait_ms + plan->window_ms;
+	if (drain->end_ms < drain->begin_ms)
+		drain->begin_ms = drain->end_ms;
+	drain->grace_ms = (uint32_t)plan->grace_ms;
 }
 
 /* First the load balancers: they see that we are not ready, and while they
  * have not seen it yet, what they send is served. */
 static void
-begin_drain(struct supervisor *sup, bool stops_after)
+begin_drain(struct supervisor *sup, const struct drain_plan *plan)
 {
-	uint64_t wait_ms = sup->conf.settings.drain.lb_wait_ms;
+	struct lifecycle *life = &sup->lifecycle;
 
-	sup->lifecycle.stops_after = stops_after;
-	if (sup->lifecycle.state != LIFECYCLE_READY || wait_ms == 0) {
-		start_closing(sup);
+	life->empty = life->cut = life->waits_lease = life->is_paused = false;
+	life->cut_off = 0;
+	life->lease_until_ms = 0;
+	life->drain.close_code = DRAIN_CLOSE_CODE;
+	life->drain.asked_real_ms = clock_real_ms();
+	life->drain.total = node_connections(&sup->node);
+	take_plan(sup, plan);
+	if (plan->lb_wait_ms == 0) {
+		drain_lease_seek(sup);
 		return;
 	}
-	enter(sup, LIFECYCLE_LEAVING);
-	arm_deadline(sup, wait_ms);
+	lifecycle_enter(sup, LIFECYCLE_LEAVING);
+	lifecycle_arm(sup, life->drain.begin_ms);
 }
 
-void
-lifecycle_drain(struct supervisor *sup)
+/* A drain under way gets another end. */
+static void
+change_pace(struct supervisor *sup, const struct drain_plan *plan)
 {
-	if (sup->lifecycle.state <= LIFECYCLE_READY)
-		begin_drain(sup, false);
+	struct lifecycle *life = &sup->lifecycle;
+
+	take_plan(sup, plan);
+	lifecycle_save(sup);
+	log_notice("drain_pace", NULL,
+	    log_text("profile", drain_profile_name(plan->profile)),
+	    log_uint("window_ms", plan->window_ms));
+	if (life->state == LIFECYCLE_LEAVING)
+		lifecycle_arm(sup, life->drain.begin_ms);
+	else if (life->is_paused && !drain_lease_is_forced(sup))
+		life->paused_left_ms = plan->window_ms;
+	else if (!life->empty)
+		lifecycle_go_on_closing(sup);
+}
+
+int
+lifecycle_drain(struct supervisor *sup, const struct drain_request *request)
+{
+	struct drain_plan plan = lifecycle_plan(sup, *request);
+
+	if (sup->lifecycle.state > LIFECYCLE_DRAINING)
+		return -EBUSY;
+	if (sup->lifecycle.state > LIFECYCLE_READY) {
+		sup->lifecycle.is_forced |= request->is_forced;
+		change_pace(sup, &plan);
+	} else {
+		sup->lifecycle.is_forced = request->is_forced;
+		begin_drain(sup, &plan);
+	}
+	return 0;
 }
 
 int
@@ -189,46 +307,117 @@ lifecycle_undrain(struct supervisor *sup)
 
 	if (life->state <= LIFECYCLE_READY)
 		return -EALREADY;
-	if (life->state > LIFECYCLE_DRAINING || life->stops_after)
+	if (life->state > LIFECYCLE_DRAINING || life->drain.stops_after)
 		return -EBUSY;
 	event_del(life->deadline);
-	atomic_store(&sup->node.shared->draining, 0);
-	for (i = 0; i < sup->gateways; i++)
-		(void)slot_undrain(sup->slots[i]);
-	enter(sup, sup->was_ready ? LIFECYCLE_READY : LIFECYCLE_STARTING);
+	memset(&life->drain, 0, sizeof(life->drain));
+	life->waits_lease = life->is_paused = life->is_forced = false;
+	lifecycle_enter(sup,
+	    sup->was_ready ? LIFECYCLE_READY : LIFECYCLE_STARTING);
+	for (i = 0; i < sup->gateways; i++) {
+		if (!sup->slots[i]->leaving)
+			(void)slot_undrain(sup->slots[i]);
+	}
+	control_drain_tell(sup);
 	return 0;
+}
+
+/* Close frames now; seconds later the end. */
+static void
+close_now(struct supervisor *sup, uint32_t code)
+{
+	struct drain_words *drain = &sup->lifecycle.drain;
+
+	sup->lifecycle.cut = sup->lifecycle.waits_lease = false;
+	drain->stops_after = true;
+	drain->close_code = code;
+	drain->begin_ms = drain->end_ms = clock_mono_ms();
+	drain->grace_ms = CLOSING_MS;
+	lifecycle_enter(sup, LIFECYCLE_CLOSING);
+	lifecycle_go_on_closing(sup);
+}
+
+/* A gentle drain takes hours, which nobody who stops a node has. */
+static void
+hasten(struct supervisor *sup)
+{
+	struct drain_request request = { .profile = DRAIN_EVACUATE };
+	struct drain_plan plan = lifecycle_plan(sup, request);
+	struct lifecycle *life = &sup->lifecycle;
+
+	life->drain.stops_after = true;
+	if (life->empty)
+		life->empty = false;
+	else if (life->waits_lease || life->is_paused ||
+	    clock_mono_ms() + plan.window_ms < life->drain.end_ms) {
+		change_pace(sup, &plan);
+		return;
+	}
+	lifecycle_save(sup);
+	if (life->state == LIFECYCLE_DRAINING)
+		end_drain(sup);
 }
 
 void
 lifecycle_stop(struct supervisor *sup, bool graceful)
 {
 	struct lifecycle *life = &sup->lifecycle;
-	uint64_t window = sup->conf.settings.drain.window_ms;
-	bool asked_twice = lifecycle_is_draining(sup) && life->stops_after &&
-	    graceful;
+	struct drain_request request = { .profile = DRAIN_EVACUATE };
+	struct drain_plan plan = lifecycle_plan(sup, request);
 
 	if (life->state == LIFECYCLE_STOPPING)
 		return;
+	if (upgrade_is_active(sup))
+		upgrade_feed(sup, UPGRADE_EV_STOP);
+	successor_stop(sup);
 	notify_stopping();
-	if (asked_twice || life->state == LIFECYCLE_CLOSING) {
+	if (life->state == LIFECYCLE_CLOSING) {
 		stop_workers(sup);
+	} else if (!graceful) {
+		close_now(sup, CLOSE_GOING_AWAY);
+	} else if (life->state <= LIFECYCLE_READY) {
+		life->is_forced = false;
+		life->drain.stops_after = true;
+		begin_drain(sup, &plan);
+	} else if (life->drain.stops_after) {
+		close_now(sup, DRAIN_CLOSE_CODE);
+	} else {
+		hasten(sup);
+	}
+}
+
+void
+lifecycle_restore(struct supervisor *sup)
+{
+	struct lifecycle *life = &sup->lifecycle;
+	int rc = node_drain_load(&sup->node.shared->drain, clock_mono_ms(),
+	    &life->drain);
+
+	if (rc != 0) {
+		if (rc != -ENOENT)
+			log_warn("drain_forgotten",
+			    "what the node's memory says of it is impossible",
+			    log_errno(rc));
+		lifecycle_save(sup);
 		return;
 	}
-	if (!graceful) {
-		enter(sup, LIFECYCLE_CLOSING);
-		close_all(sup, CLOSE_GOING_AWAY, 0);
-		arm_deadline(sup, CLOSING_MS);
-	} else if (life->state <= LIFECYCLE_READY) {
-		begin_drain(sup, true);
-	} else {
-		/* A drain under way keeps its pace. */
-		life->stops_after = true;
-		life->empty = false;
-		if (life->state == LIFECYCLE_DRAINING)
-			arm_deadline(sup, window + DRAIN_EXTRA_MS);
+	life->restored = true;
+	log_notice("drain_restored", NULL,
+	    log_text("profile", drain_profile_name(life->drain.profile)),
+	    log_bool("stops_after", life->drain.stops_after));
+	switch (life->drain.state) {
+	case NODE_DRAIN_LEAVING:
+		lifecycle_enter(sup, LIFECYCLE_LEAVING);
+		lifecycle_arm(sup, life->drain.begin_ms);
+		break;
+	case NODE_DRAIN_CLOSING:
+		lifecycle_enter(sup, LIFECYCLE_DRAINING);
+		lifecycle_go_on_closing(sup);
+		break;
+	default:
+		close_now(sup, life->drain.close_code);
+		break;
 	}
-	if (life->state != LIFECYCLE_LEAVING)
-		end_drain(sup);
 }
 
 static void
@@ -237,7 +426,9 @@ stop_workers(struct supervisor *sup)
 	uint32_t i;
 
 	event_del(sup->lifecycle.deadline);
-	enter(sup, LIFECYCLE_STOPPING);
+	control_drain_tell(sup);
+	lifecycle_enter(sup, LIFECYCLE_STOPPING);
+	fleet_leave(sup);
 	for (i = 0; i < sup->gateways; i++)
 		slot_stop(sup->slots[i], false);
 	lifecycle_slot_changed(sup);
@@ -264,13 +455,15 @@ go_on_stopping(struct supervisor *sup)
 void
 lifecycle_slot_changed(struct supervisor *sup)
 {
+	bool is_started = !sup->was_ready && supervisor_all_serve(sup);
+
+	/* Also of a node that goes on with a drain. */
+	if (is_started && sup->lifecycle.state <= LIFECYCLE_DRAINING) {
+		if (sup->lifecycle.state == LIFECYCLE_STARTING)
+			lifecycle_enter(sup, LIFECYCLE_READY);
+		supervisor_became_ready(sup);
+	}
 	switch (sup->lifecycle.state) {
-	case LIFECYCLE_STARTING:
-		if (supervisor_serving(sup) == sup->slot_count) {
-			enter(sup, LIFECYCLE_READY);
-			supervisor_became_ready(sup);
-		}
-		break;
 	case LIFECYCLE_DRAINING:
 	case LIFECYCLE_CLOSING:
 		end_drain(sup);
@@ -278,38 +471,10 @@ lifecycle_slot_changed(struct supervisor *sup)
 	case LIFECYCLE_STOPPING:
 		go_on_stopping(sup);
 		break;
+	case LIFECYCLE_STARTING:
 	case LIFECYCLE_READY:
 	case LIFECYCLE_LEAVING:
 	case LIFECYCLE_STATE_MAX:
 		break;
 	}
-}
-
-void
-lifecycle_tell_status(const struct supervisor *sup)
-{
-	notify_status("%s, %u of %u slots serve, %u connections",
-	    lifecycle_state_name(sup->lifecycle.state), supervisor_serving(sup),
-	    sup->slot_count, node_connections(&sup->node));
-}
-
-bool
-lifecycle_is_draining(const struct supervisor *sup)
-{
-	return sup->lifecycle.state >= LIFECYCLE_LEAVING;
-}
-
-const char *
-lifecycle_state_name(enum lifecycle_state state)
-{
-	static const char *const names[LIFECYCLE_STATE_MAX] = {
-		[LIFECYCLE_STARTING] = "starting",
-		[LIFECYCLE_READY] = "ready",
-		[LIFECYCLE_LEAVING] = "leaving",
-		[LIFECYCLE_DRAINING] = "draining",
-		[LIFECYCLE_CLOSING] = "stopping",
-		[LIFECYCLE_STOPPING] = "stopping",
-	};
-
-	return (unsigned)state < LIFECYCLE_STATE_MAX ? names[state] : "unknown";
 }

@@ -2,6 +2,7 @@
 /*
  * From start to stop: when the node is ready, how it is drained, in which
  * order its slots end.  Close frames first, then the gateways, then the relay.
+ * What a drain needs to go on is kept in the node's memfd.
  */
 #ifndef HOLDFAST_SUPERVISOR_LIFECYCLE_H
 #define HOLDFAST_SUPERVISOR_LIFECYCLE_H
@@ -10,6 +11,8 @@
 #include <stdint.h>
 
 #include <event2/event.h>
+
+#include "supervisor/drain_plan.h"
 
 struct supervisor;
 struct slot;
@@ -26,25 +29,43 @@ enum lifecycle_state {
 
 struct lifecycle {
 	enum lifecycle_state state;
-	bool stops_after; /* a drain that ends in a stop */
+	bool restored;	  /* from the node's memory, by lifecycle_restore() */
 	bool empty;	  /* a drain without a stop has ended */
-	uint32_t close_code;
-	uint64_t until_ms;
+	bool cut;	  /* it is past its deadline */
+	uint32_t cut_off; /* connections that were left then */
+	/* drain_lease.c */
+	bool waits_lease;	 /* for the fleet, before the closes */
+	bool is_forced;		 /* it does not wait, nor pause */
+	bool is_paused;		 /* the fleet's permission is over */
+	uint64_t paused_left_ms; /* of the window */
+	uint64_t lease_until_ms; /* a node that stops waits no longer */
+	struct drain_words drain;
 	struct event *deadline; /* owned */
 };
 
 int lifecycle_init(struct supervisor *sup);
 void lifecycle_clear(struct supervisor *sup);
 
-/* Not ready for drain.lb_wait, then refuse new connections and close all,
- * spread over drain.window; stay. */
-void lifecycle_drain(struct supervisor *sup);
+/* Goes on with the drain that the node's memfd tells of, if any: once, after
+ * lifecycle_init(), when those slots that live are ours again. */
+void lifecycle_restore(struct supervisor *sup);
+
+/* The plan of a drain that would begin, or change its pace, now. */
+struct drain_plan lifecycle_plan(const struct supervisor *sup,
+    struct drain_request request);
+/* Not ready for lb_wait, then refuse new connections and close all, spread
+ * over the window; stay.  A drain under way takes the new pace.  -EBUSY: the
+ * node stops. */
+int lifecycle_drain(struct supervisor *sup, const struct drain_request *);
 /* Serve again; -EALREADY when nothing is being drained, -EBUSY when it ends in
  * a stop. */
 int lifecycle_undrain(struct supervisor *sup);
-/* graceful: drain, then stop; asked twice: at once.  Otherwise close frames at
- * once, and stop within seconds. */
+/* graceful: drain (one under way has drain.window at most), then stop; asked
+ * twice, or not graceful: close frames at once, and stop within seconds. */
 void lifecycle_stop(struct supervisor *sup, bool graceful);
+
+/* Cut off from the fleet, or no longer: are new connections refused? */
+void lifecycle_apply_fleet(struct supervisor *sup);
 
 /* A slot serves (again): it is told of a drain under way. */
 void lifecycle_slot_up(struct supervisor *sup, struct slot *slot);

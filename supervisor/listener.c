@@ -25,6 +25,7 @@ struct inherited {
 	int first;
 	int count;
 	bool taken[64];
+	char name[64][16]; /* from LISTEN_FDNAMES, or empty */
 };
 
 int
@@ -59,9 +60,9 @@ port_of(const struct sockaddr_storage *address)
 }
 
 static bool
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-	if (a->ss_family != b->ss_family || port_of(a) != port_of(b))
+	if (a->ss_family != b->ss_family)
 		return false;
 	if (a->ss_family == AF_INET6)
 		return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
@@ -71,12 +72,19 @@ same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 	    ((const struct sockaddr_in *)b)->sin_addr.s_addr;
 }
 
+static bool
+same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	return same_host(a, b) && port_of(a) == port_of(b);
+}
+
 /* The environment is cleaned in every case: workers must not see it. */
 static void
 find_inherited(struct inherited *in)
 {
 	const char *pid_text = getenv("LISTEN_PID");
 	const char *fds_text = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
 	uint64_t pid, fds;
 
 	memset(in, 0, sizeof(*in));
@@ -87,6 +95,13 @@ find_inherited(struct inherited *in)
 	    parse_u64(fds_text, 1, sizeof(in->taken) / sizeof(in->taken[0]),
 		&fds) == 0)
 		in->count = (int)fds;
+	for (int i = 0; i < in->count && names != NULL; i++) {
+		size_t len = strcspn(names, ":");
+
+		if (len < sizeof(in->name[i]))
+			memcpy(in->name[i], names, len);
+		names = names[len] == ':' ? names + len + 1 : NULL;
+	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
@@ -107,7 +122,8 @@ is_listening_stream(int fd)
 }
 
 static int
-adopt(struct inherited *in, const struct sockaddr_storage *wanted)
+adopt(struct inherited *in, const struct sockaddr_storage *wanted,
+    const char *name)
 {
 	for (int i = 0; i < in->count; i++) {
 		struct sockaddr_storage have;
@@ -116,7 +132,10 @@ adopt(struct inherited *in, const struct sockaddr_storage *wanted)
 
 		if (in->taken[i] || !is_listening_stream(fd) ||
 		    getsockname(fd, (struct sockaddr *)&have, &len) != 0 ||
-		    !same_address(&have, wanted))
+		    !same_host(&have, wanted))
+			continue;
+		if (port_of(wanted) == 0 ? strcmp(in->name[i], name) != 0 :
+					   port_of(&have) != port_of(wanted))
 			continue;
 		in->taken[i] = true;
 		return fd;
@@ -177,18 +196,35 @@ open_socket(const struct sockaddr_storage *address, socklen_t len,
 	return 0;
 }
 
+/* Already there, from before us; what the service manager keeps is a copy. */
+static int
+listener_keep(const struct listener *listener, struct inherited *in)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	int copy;
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &len) == -1)
+		return -errno;
+	copy = adopt(in, &address, "");
+	fd_close(&copy);
+	return 0;
+}
+
 static int
 listener_open(struct listener *listener, const char *text, uint32_t port,
-    uint32_t backlog, struct inherited *in)
+    uint32_t backlog, const char *name, struct inherited *in)
 {
 	struct sockaddr_storage address;
 	socklen_t len;
 	int rc;
 
+	if (listener->fd != -1)
+		return listener_keep(listener, in);
 	rc = listener_address_parse(text, (uint16_t)port, &address, &len);
 	if (rc != 0)
 		return rc;
-	listener->fd = port == 0 ? -1 : adopt(in, &address);
+	listener->fd = adopt(in, &address, name);
 	listener->adopted = listener->fd != -1;
 	if (!listener->adopted)
 		rc = open_socket(&address, len, backlog, &listener->fd);
@@ -204,6 +240,7 @@ listener_open(struct listener *listener, const char *text, uint32_t port,
 	}
 	snprintf(listener->address, sizeof(listener->address), "%s", text);
 	listener->port = port_of(&address);
+	listener->asked_port = port;
 	return 0;
 }
 
@@ -223,8 +260,10 @@ read_somaxconn(void)
 }
 
 static uint32_t
-capped_backlog(const struct settings_listen *listen, uint32_t most)
+capped_backlog(const struct settings_listen *listen)
 {
+	uint32_t most = read_somaxconn();
+
 	if (listen->backlog <= most)
 		return listen->backlog;
 	log_warn("backlog_capped",
@@ -235,19 +274,71 @@ capped_backlog(const struct settings_listen *listen, uint32_t most)
 	return most;
 }
 
-static void
-tell(const struct listener *listener, const char *purpose)
+void
+listener_tell(const struct listener *listener, const char *purpose)
 {
 	log_info("listening", NULL, log_text("address", listener->address),
 	    log_uint("port", listener->port), log_text("for", purpose),
 	    log_bool("adopted", listener->adopted));
 }
 
+int
+listener_open_client(struct listener *listener,
+    const struct settings_listen *listen)
+{
+	struct inherited none = { .count = 0 };
+
+	listener->asked_backlog = listen->backlog;
+	return listener_open(listener, listen->address, listen->port,
+	    capped_backlog(listen), LISTENER_NAME_CLIENTS, &none);
+}
+
+void
+listener_set_backlog(struct listener *listener,
+    const struct settings_listen *wanted)
+{
+	listener->asked_backlog = wanted->backlog;
+	/* On a socket that listens it does no more than that. */
+	if (listen(listener->fd, (int)capped_backlog(wanted)) == -1)
+		log_warn("backlog_kept", NULL,
+		    log_text("address", listener->address),
+		    log_uint("port", listener->port), log_errno(errno));
+}
+
+/* The place that was taken over for this address, or the first that nobody has
+ * had.  There is one: settings name fewer than there are places. */
+static uint32_t
+place_for(const struct listener_set *set, const struct settings_listen *listen,
+    bool used[SLOT_MAX_LISTENERS])
+{
+	uint32_t p, place = SLOT_MAX_LISTENERS - 1;
+
+	for (p = SLOT_MAX_LISTENERS; p-- > 0;) {
+		const struct listener *have = &set->clients[p];
+
+		if (have->fd == -1 && have->address[0] == '\0' && !used[p])
+			place = p;
+	}
+	for (p = 0; p < SLOT_MAX_LISTENERS; p++) {
+		const struct listener *have = &set->clients[p];
+
+		if (have->fd != -1 && !used[p] &&
+		    have->asked_port == listen->port &&
+		    strcmp(have->address, listen->address) == 0) {
+			place = p;
+			break;
+		}
+	}
+	used[place] = true;
+	return place;
+}
+
 static int
 open_all(struct listener_set *set, const struct settings *settings,
     struct inherited *in, const char **out_address, uint32_t *out_port)
 {
-	uint32_t i, most = read_somaxconn();
+	bool used[SLOT_MAX_LISTENERS] = { false };
+	uint32_t i, place;
 	int rc;
 
 	for (i = 0; i < settings->listen_count; i++) {
@@ -255,30 +346,35 @@ open_all(struct listener_set *set, const struct settings *settings,
 
 		*out_address = listen->address;
 		*out_port = listen->port;
-		rc = listener_open(&set->clients[i], listen->address,
-		    listen->port, capped_backlog(listen, most), in);
+		place = place_for(set, listen, used);
+		rc = listener_open(&set->clients[place], listen->address,
+		    listen->port, capped_backlog(listen), LISTENER_NAME_CLIENTS,
+		    in);
 		if (rc != 0)
 			return rc;
-		set->count = i + 1;
-		tell(&set->clients[i], "clients");
+		set->clients[place].asked_backlog = listen->backlog;
+		if (set->count < place + 1)
+			set->count = place + 1;
+		listener_tell(&set->clients[place], "clients");
 	}
 	if (settings->api.enabled) {
 		*out_address = settings->api.address;
 		*out_port = settings->api.port;
 		rc = listener_open(&set->api, settings->api.address,
-		    settings->api.port, API_BACKLOG, in);
+		    settings->api.port, API_BACKLOG, LISTENER_NAME_API, in);
 		if (rc != 0)
 			return rc;
-		tell(&set->api, "api");
+		listener_tell(&set->api, "api");
 	}
 	if (settings->admin.enabled) {
 		*out_address = settings->admin.address;
 		*out_port = settings->admin.port;
 		rc = listener_open(&set->admin, settings->admin.address,
-		    settings->admin.port, ADMIN_BACKLOG, in);
+		    settings->admin.port, ADMIN_BACKLOG, LISTENER_NAME_ADMIN,
+		    in);
 		if (rc != 0)
 			return rc;
-		tell(&set->admin, "admin");
+		listener_tell(&set->admin, "admin");
 	}
 	return 0;
 }
@@ -289,7 +385,7 @@ listener_set_init(struct listener_set *set)
 	uint32_t i;
 
 	memset(set, 0, sizeof(*set));
-	for (i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (i = 0; i < SLOT_MAX_LISTENERS; i++)
 		set->clients[i].fd = -1;
 	set->api.fd = set->admin.fd = -1;
 }
@@ -314,12 +410,79 @@ listener_set_open(struct listener_set *set, const struct settings *settings,
 	return rc;
 }
 
+/* A port of 0 stands for whatever the kernel had given. */
+static bool
+is_of_address(int fd, const char *text, uint32_t port,
+    struct sockaddr_storage *have)
+{
+	struct sockaddr_storage wanted;
+	socklen_t len = sizeof(*have), wanted_len;
+
+	if (fd == -1 || !is_listening_stream(fd) ||
+	    getsockname(fd, (struct sockaddr *)have, &len) == -1)
+		return false;
+	if (port == 0)
+		port = port_of(have);
+	return listener_address_parse(text, (uint16_t)port, &wanted,
+		   &wanted_len) == 0 &&
+	    same_address(have, &wanted);
+}
+
+static void
+listener_adopt(struct listener *listener, const char *text, uint32_t port,
+    int fd)
+{
+	struct sockaddr_storage have;
+
+	if (listener->fd != -1 || !is_of_address(fd, text, port, &have)) {
+		fd_close(&fd);
+		return;
+	}
+	listener->fd = fd;
+	listener->asked_port = port;
+	listener->adopted = true;
+	listener->port = port_of(&have);
+	snprintf(listener->address, sizeof(listener->address), "%s", text);
+}
+
+void
+listener_set_adopt(struct listener_set *set, const struct settings *settings,
+    uint32_t place, int fd)
+{
+	struct listener *listener = &set->clients[place];
+	struct sockaddr_storage have;
+	uint32_t i;
+
+	for (i = 0; i < settings->listen_count; i++) {
+		const struct settings_listen *listen = &settings->listen[i];
+
+		if (!is_of_address(fd, listen->address, listen->port, &have))
+			continue;
+		listener_adopt(listener, listen->address, listen->port, fd);
+		if (set->count < place + 1)
+			set->count = place + 1;
+		return;
+	}
+	fd_close(&fd);
+}
+
+void
+listener_set_adopt_api(struct listener_set *set,
+    const struct settings *settings, int fd)
+{
+	if (settings->api.enabled)
+		listener_adopt(&set->api, settings->api.address,
+		    settings->api.port, fd);
+	else
+		fd_close(&fd);
+}
+
 void
 listener_set_close(struct listener_set *set)
 {
 	uint32_t i;
 
-	for (i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (i = 0; i < SLOT_MAX_LISTENERS; i++)
 		fd_close(&set->clients[i].fd);
 	fd_close(&set->api.fd);
 	fd_close(&set->admin.fd);

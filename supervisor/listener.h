@@ -14,27 +14,54 @@
 #include <sys/socket.h>
 
 #include "proto/settings.h"
+#include "proto/slot_fd.h"
 
 struct listener {
-	int fd;		  /* owned; -1: none */
-	char address[64]; /* as configured */
+	int fd;		  /* owned; -1: none, or not any more */
+	char address[64]; /* as configured; "": none has been here */
 	uint16_t port;	  /* the real one, also when 0 was configured */
+	uint32_t asked_port;
+	uint32_t asked_backlog;
 	bool adopted;
 };
 
+/* What an inherited socket is for, in LISTEN_FDNAMES: one that was opened on
+ * any port is recognised by this and its address. */
+#define LISTENER_NAME_CLIENTS "clients"
+#define LISTENER_NAME_API     "api"
+#define LISTENER_NAME_ADMIN   "admin"
+
+/* A listener keeps its place in clients for life (SLOT_MAX_LISTENERS): that is
+ * its index for the workers.  One that was removed leaves its address there,
+ * for the connections that came over it. */
 struct listener_set {
-	struct listener clients[SETTINGS_MAX_LISTEN];
-	uint32_t count;
+	struct listener clients[SLOT_MAX_LISTENERS];
+	uint32_t count; /* of places, with and without one */
 	struct listener api;
 	struct listener admin;
 };
 
 void listener_set_init(struct listener_set *set);
-/* Opens all that the settings name, and logs each.  On failure (-errno) all
- * are closed and error names the address. */
+/* Opens all that the settings name and that are not open, and logs each.  On
+ * failure (-errno) all are closed and error names the address. */
 int listener_set_open(struct listener_set *set, const struct settings *settings,
     char *error, size_t size);
+/* A socket from before us gets the place that it had, or becomes the API's, if
+ * the settings name its address and there is none yet.  Takes fd, which may be
+ * -1, in every case. */
+void listener_set_adopt(struct listener_set *set,
+    const struct settings *settings, uint32_t place, int fd);
+void listener_set_adopt_api(struct listener_set *set,
+    const struct settings *settings, int fd);
 void listener_set_close(struct listener_set *set);
+
+/* For clients, as configured; the backlog is capped to what the kernel allows.
+ * -errno, with listener->fd -1. */
+int listener_open_client(struct listener *listener,
+    const struct settings_listen *listen);
+void listener_set_backlog(struct listener *listener,
+    const struct settings_listen *wanted);
+void listener_tell(const struct listener *listener, const char *purpose);
 
 /* Parses an IPv4 or IPv6 literal.  -EINVAL. */
 int listener_address_parse(const char *text, uint16_t port,

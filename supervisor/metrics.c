@@ -10,6 +10,9 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "proto/counter_info.h"
+#include "supervisor/drain_lease.h"
+#include "supervisor/drain_progress.h"
+#include "supervisor/fleet/fleet_storm.h"
 #include "supervisor/supervisor.h"
 
 /* Buckets shown: powers of two from 16 us to 67 s. */
@@ -54,16 +57,18 @@ render_counters(const struct supervisor *sup, struct textbuf *out)
 		before = info->metric;
 		for (i = 0; i < sup->slot_count; i++) {
 			const struct slot *slot = sup->slots[i];
+			const struct counters *counters = slot_memory_counters(
+			    &slot->memory);
 
-			if (header_of(slot) == NULL)
+			if (counters == NULL)
 				continue;
 			textbuf_printf(out,
 			    "holdfast_%s{worker=\"%s\"%s%s} "
 			    "%llu\n",
 			    name, slot->label, info->labels ? "," : "",
 			    info->labels ? info->labels : "",
-			    (unsigned long long)counter_get(
-				&header_of(slot)->counters, (enum counter)c));
+			    (unsigned long long)counter_get(counters,
+				(enum counter)c));
 		}
 	}
 }
@@ -111,11 +116,12 @@ render_histograms(const struct supervisor *sup, struct textbuf *out)
 		    counter_histogram_help((enum slot_histogram)h));
 		for (i = 0; i < sup->slot_count; i++) {
 			const struct slot *slot = sup->slots[i];
+			const struct counters *counters = slot_memory_counters(
+			    &slot->memory);
 
-			if (header_of(slot) != NULL)
+			if (counters != NULL)
 				render_histogram(slot, name,
-				    &header_of(slot)->counters.histogram[h],
-				    out);
+				    &counters->histogram[h], out);
 		}
 	}
 }
@@ -204,19 +210,42 @@ render_slots(const struct supervisor *sup, struct textbuf *out)
 		    (unsigned long long)sup->slots[i]->renewals);
 }
 
+/* All 0 while nothing is drained. */
+static void
+render_drain(const struct supervisor *sup, struct textbuf *out)
+{
+	struct drain_progress at;
+
+	drain_progress_get(sup, &at);
+	gauge(out, "draining", "1 while new connections are refused.",
+	    atomic_load(&sup->node.shared->draining) != 0);
+	gauge(out, "drain_connections", "That the drain began with.", at.total);
+	gauge(out, "drain_connections_left", "That it has not closed yet.",
+	    at.left);
+	gauge(out, "drain_eta_seconds", "Until the last close.",
+	    (double)at.eta_ms / 1000.0);
+	gauge(out, "drain_cut_off", "That were left at its deadline.",
+	    at.cut_off);
+}
+
 static void
 render_node(const struct supervisor *sup, struct textbuf *out)
 {
+	int result;
+
 	describe(out, "build_info", "gauge", "Version of holdfastd.");
 	textbuf_printf(out, "holdfast_build_info{version=\"%s\"} 1\n",
 	    HOLDFAST_VERSION);
 	gauge(out, "ready", "1 when all slots serve and nothing drains.",
 	    supervisor_is_ready(sup));
-	gauge(out, "draining", "1 while new connections are refused.",
-	    atomic_load(&sup->node.shared->draining) != 0);
+	render_drain(sup, out);
 	gauge(out, "uptime_seconds", "Since the supervisor started.",
 	    (double)(clock_mono_ms() - sup->started_ms) / 1000.0);
 	gauge(out, "slots", "Slots of this node.", sup->slot_count);
+	gauge(out, "workers_wanted", "Gateway slots that there are to be.",
+	    sup->resizer.wanted);
+	gauge(out, "workers_leaving", "Gateway slots that are being emptied.",
+	    sup->gateways - resizer_staying(sup));
 	gauge(out, "slots_serving", "Slots that serve.",
 	    supervisor_serving(sup));
 	gauge(out, "capacity", "Connections that the node takes.",
@@ -227,16 +256,129 @@ render_node(const struct supervisor *sup, struct textbuf *out)
 	    "Lines that the log target of the supervisor did not take.");
 	textbuf_printf(out, "holdfast_log_lines_dropped_total %llu\n",
 	    (unsigned long long)log_dropped());
+	describe(out, "upgrades_total", "counter",
+	    "Live upgrades by their result.");
+	for (result = 0; result < UPGRADE_RESULT_MAX; result++)
+		textbuf_printf(out,
+		    "holdfast_upgrades_total{result=\"%s\"} %llu\n",
+		    upgrade_result_name((enum upgrade_result)result),
+		    (unsigned long long)sup->upgrade.results[result]);
 	describe(out, "control_refused_total", "counter",
 	    "Connections to the control socket that were refused.");
 	textbuf_printf(out, "holdfast_control_refused_total %llu\n",
 	    (unsigned long long)sup->control.refused);
 }
 
+static void
+render_members(const struct fleet *fleet, struct textbuf *out)
+{
+	uint32_t counts[MEMBER_STATE_MAX] = { 0 };
+	size_t i;
+	int s;
+
+	for (i = 0; i < fleet->members.count; i++)
+		counts[fleet->members.all[i].state]++;
+	describe(out, "fleet_nodes", "gauge", "Nodes of the fleet by state.");
+	for (s = 0; s < MEMBER_STATE_MAX; s++)
+		textbuf_printf(out, "holdfast_fleet_nodes{state=\"%s\"} %u\n",
+		    member_state_name((enum member_state)s), counts[s]);
+	describe(out, "fleet_partition", "gauge",
+	    "1 for what the silence of Redis means; none: it is not silent.");
+	for (s = 0; s < PARTITION_VERDICT_MAX; s++)
+		textbuf_printf(out,
+		    "holdfast_fleet_partition{verdict=\"%s\"} %d\n",
+		    partition_verdict_name((enum partition_verdict)s),
+		    fleet->cut.verdict == (enum partition_verdict)s);
+}
+
+/* The fleet's permission to drain. */
+static void
+render_lease(const struct supervisor *sup, struct textbuf *out)
+{
+	static const char *const names[] = { "none", "waiting", "held",
+		"paused", "forced" };
+	const char *name = drain_lease_name(sup);
+	size_t i;
+
+	describe(out, "fleet_drain_lease", "gauge",
+	    "1 for what the fleet says of this node's drain.");
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		textbuf_printf(out,
+		    "holdfast_fleet_drain_lease{state=\"%s\"} %d\n", names[i],
+		    strcmp(names[i], name) == 0);
+}
+
+static double
+fleet_effective(const struct fleet *fleet)
+{
+	uint64_t limit = 0, count = 0;
+	size_t i;
+
+	for (i = 0; i < fleet->members.count; i++) {
+		const struct fleet_member *member = &fleet->members.all[i];
+
+		if (!member_state_counts(member->state))
+			continue;
+		limit = member->limit > limit ? member->limit : limit;
+		count = member->count > count ? member->count : count;
+	}
+	return blast_radius_effective(&limit, &count, 1, fleet->summary.held);
+}
+
+static void
+render_fleet(const struct supervisor *sup, struct textbuf *out)
+{
+	const struct fleet *fleet = sup->fleet;
+	uint64_t now = clock_mono_ms();
+
+	if (fleet == NULL)
+		return;
+	gauge(out, "fleet_joined", "1 while Redis knows our lease.",
+	    fleet->place == FLEET_JOINED);
+	gauge(out, "fleet_leader", "1 while this node leads the fleet.",
+	    leader_leads(&fleet->leader, now));
+	gauge(out, "fleet_epoch", "Terms of leaders so far.",
+	    (double)fleet->summary.epoch);
+	gauge(out, "fleet_redis_age_seconds",
+	    "Since Redis last answered the supervisor; -1: never.",
+	    fleet->heard_ms == 0 ? -1.0 :
+				   (double)(now - fleet->heard_ms) / 1000.0);
+	gauge(out, "fleet_connections_held",
+	    "Connections that the limits are made for.",
+	    (double)fleet->summary.held);
+	gauge(out, "fleet_limit_level", "The level that limits are filled to.",
+	    (double)fleet->summary.level);
+	gauge(out, "fleet_failover_held",
+	    "1 while the leader may not declare a node dead.",
+	    fleet->summary.is_known &&
+		strcmp(fleet->summary.hold, failover_hold_name(FAILOVER_GO)) !=
+		    0);
+	describe(out, "fleet_deaths_total", "counter",
+	    "Nodes that this one has declared dead.");
+	textbuf_printf(out, "holdfast_fleet_deaths_total %llu\n",
+	    (unsigned long long)fleet->lead.deaths);
+	describe(out, "fleet_routes_purged_total", "counter",
+	    "Routes to dead nodes that this one has deleted.");
+	textbuf_printf(out, "holdfast_fleet_routes_purged_total %llu\n",
+	    (unsigned long long)fleet->lead.routes_purged);
+	gauge(out, "fleet_blast_radius",
+	    "Share of the fleet's connections that the loss of a node costs.",
+	    fleet_effective(fleet));
+	gauge(out, "fleet_storm_left_seconds",
+	    "Over which clients of a lost node still come back.",
+	    (double)fleet_storm_left_ms(sup) / 1000.0);
+	gauge(out, "fleet_handshake_limit",
+	    "Handshakes a second in a storm; 0: as configured.",
+	    fleet_storm_handshakes(sup));
+	render_lease(sup, out);
+	render_members(fleet, out);
+}
+
 void
 metrics_render(const struct supervisor *sup, struct textbuf *out)
 {
 	render_node(sup, out);
+	render_fleet(sup, out);
 	render_connections(sup, out);
 	render_slots(sup, out);
 	render_memory(sup, out);

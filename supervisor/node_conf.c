@@ -19,6 +19,7 @@
 #include "proto/settings_check.h"
 #include "proto/settings_pack.h"
 #include "proto/slot.h"
+#include "supervisor/memory_limit.h"
 
 /* CPUs that this process may use: a container may have fewer than the host. */
 static uint32_t
@@ -45,6 +46,18 @@ fill_in(struct settings *settings)
 	settings->node.id[sizeof(settings->node.id) - 1] = '\0';
 }
 
+static void
+fit_into_group(struct node_conf *conf)
+{
+	uint64_t most = memory_limit_arena(
+	    memory_limit("/proc/self/cgroup", "/sys/fs/cgroup"));
+
+	if (conf->settings.memory.max_arena <= most)
+		return;
+	conf->asked_arena = conf->settings.memory.max_arena;
+	conf->settings.memory.max_arena = most;
+}
+
 int
 node_conf_load(const char *path, struct node_conf *out, struct textbuf *errors)
 {
@@ -69,6 +82,7 @@ node_conf_load(const char *path, struct node_conf *out, struct textbuf *errors)
 	}
 	if (rc == 0) {
 		fill_in(&conf->settings);
+		fit_into_group(conf);
 		conf->generation = 1;
 		*out = *conf;
 	} else {
@@ -96,7 +110,12 @@ node_conf_origin(const struct node_conf *conf, const char *name,
 {
 	const struct conf_node *node = conf_tree_find(&conf->tree, name);
 
-	if (node == NULL)
+	if (strcmp(name, "log.level") == 0 && conf->level_set_by != NULL)
+		textbuf_puts(out, conf->level_set_by);
+	else if (strcmp(name, "node.workers") == 0 &&
+	    conf->workers_set_by != NULL)
+		textbuf_puts(out, conf->workers_set_by);
+	else if (node == NULL)
 		textbuf_puts(out, "default");
 	else
 		textbuf_printf(out, "%s:%u", node->file, node->line);

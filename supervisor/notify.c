@@ -15,7 +15,8 @@
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 
-static char *notify_socket; /* the address, taken out of the environment */
+static char *notify_socket;  /* the address, taken out of the environment */
+static uint64_t watchdog_us; /* 0: not wanted */
 
 /* sd_notify() reads the environment at each call, which workers must not
  * inherit, so the address is there only while it is needed. */
@@ -46,6 +47,7 @@ start_watchdog(struct notify *notify, struct event_base *base)
 
 	if (sd_watchdog_enabled(1, &period_us) <= 0)
 		return;
+	watchdog_us = period_us;
 	period_us /= 2;
 	tv.tv_sec = (time_t)(period_us / 1000000);
 	tv.tv_usec = (suseconds_t)(period_us % 1000000);
@@ -77,6 +79,19 @@ notify_clear(struct notify *notify)
 	notify_socket = NULL;
 }
 
+void
+notify_export(void)
+{
+	char number[32];
+
+	if (notify_socket != NULL)
+		setenv("NOTIFY_SOCKET", notify_socket, 1);
+	snprintf(number, sizeof(number), "%llu",
+	    (unsigned long long)watchdog_us);
+	if (watchdog_us != 0)
+		setenv("WATCHDOG_USEC", number, 1);
+}
+
 #else
 
 static void
@@ -99,12 +114,26 @@ notify_clear(struct notify *notify)
 	(void)notify;
 }
 
+void
+notify_export(void)
+{
+}
+
 #endif
 
 void
 notify_ready(void)
 {
 	tell("READY=1");
+}
+
+void
+notify_main(pid_t pid)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "MAINPID=%d\nREADY=1", (int)pid);
+	tell(text);
 }
 
 void

@@ -15,10 +15,8 @@
 /* Fields of stat, counted as in proc(5). */
 enum {
 	STAT_STATE = 3,
-	STAT_PPID = 4,
 	STAT_UTIME = 14,
 	STAT_STIME = 15,
-	STAT_START = 22,
 	STAT_RSS = 24,
 	STAT_CPU = 39,
 	STAT_END = 40
@@ -47,8 +45,6 @@ read_stat(pid_t pid, struct proc_stat *stat)
 		field[i] = strtoull(word, NULL, 10);
 	if (i < STAT_END)
 		return -EPROTO;
-	stat->parent = (pid_t)field[STAT_PPID];
-	stat->start_time = field[STAT_START];
 	stat->cpu_s = (double)(field[STAT_UTIME] + field[STAT_STIME]) /
 	    (double)(hz > 0 ? hz : 100);
 	stat->last_cpu = (int)field[STAT_CPU];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What /proc says of a process (proc(5)): identity, memory, CPU time.
+ * What /proc says of a process (proc(5)): memory, CPU time.
  */
 #ifndef HOLDFAST_SUPERVISOR_PROC_STAT_H
 #define HOLDFAST_SUPERVISOR_PROC_STAT_H
@@ -9,9 +9,7 @@
 #include <sys/types.h>
 
 struct proc_stat {
-	pid_t parent;
-	uint64_t start_time; /* field 22 of stat: with the pid, an identity */
-	double cpu_s;	     /* user and system */
+	double cpu_s; /* user and system */
 	int last_cpu;
 	uint64_t rss_bytes;
 	uint64_t private_bytes; /* anonymous pages */

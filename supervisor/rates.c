@@ -13,11 +13,11 @@ rates_counter(const struct supervisor *sup, enum counter counter)
 	uint32_t i;
 
 	for (i = 0; i < sup->slot_count; i++) {
-		const struct slot_header *header =
-		    sup->slots[i]->memory.table.header;
+		const struct counters *counters = slot_memory_counters(
+		    &sup->slots[i]->memory);
 
-		if (header != NULL)
-			sum += counter_get(&header->counters, counter);
+		if (counters != NULL)
+			sum += counter_get(counters, counter);
 	}
 	return sum;
 }

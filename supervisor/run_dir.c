@@ -78,35 +78,56 @@ run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
 		return rc;
 	}
 	dir->lock = fd;
+	/* A pid file that is there names a dead process. */
+	if (run_dir_path(dir, PID_NAME, name, sizeof(name)) == 0)
+		(void)unlink(name);
 	return 0;
+}
+
+int
+run_dir_store(struct run_dir *dir, const char *name, const void *data,
+    size_t len, mode_t mode)
+{
+	char path[512], temporary[512 + 8];
+	int fd, rc;
+
+	rc = run_dir_path(dir, name, path, sizeof(path));
+	if (rc != 0)
+		return rc;
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	/* The mode is that of a file that is made, not of one left over. */
+	(void)unlink(temporary);
+	fd = open(temporary,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd == -1)
+		return -errno;
+	rc = fd_write_all(fd, data, len);
+	fd_close(&fd);
+	if (rc == 0 && rename(temporary, path) == -1)
+		rc = -errno;
+	if (rc != 0)
+		(void)unlink(temporary);
+	return rc;
 }
 
 int
 run_dir_write_pid(struct run_dir *dir)
 {
-	char name[512], temporary[512], text[32];
-	int fd, rc;
+	char text[32];
+	int rc;
 
-	rc = run_dir_path(dir, PID_NAME, name, sizeof(name));
-	if (rc == 0)
-		rc = run_dir_path(dir, PID_NAME ".new", temporary,
-		    sizeof(temporary));
-	if (rc != 0)
-		return rc;
-	fd = open(temporary,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd == -1)
-		return -errno;
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	rc = fd_write_all(fd, text, strlen(text));
-	fd_close(&fd);
-	if (rc == 0 && rename(temporary, name) == -1)
-		rc = -errno;
-	if (rc != 0)
-		(void)unlink(temporary);
-	else
+	rc = run_dir_store(dir, PID_NAME, text, strlen(text), 0644);
+	if (rc == 0)
 		dir->pid_written = 1;
 	return rc;
+}
+
+void
+run_dir_let_go(struct run_dir *dir)
+{
+	dir->pid_written = 0;
+	fd_close(&dir->lock);
 }
 
 void

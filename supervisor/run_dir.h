@@ -17,8 +17,15 @@ struct run_dir {
 
 /* -EBUSY: process *out_holder has it; -errno. */
 int run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder);
+/* Unlocks; the files are the next supervisor's. */
+void run_dir_let_go(struct run_dir *dir);
 /* Removes the pid file and unlocks. */
 void run_dir_close(struct run_dir *dir);
+
+/* Replaces a file in one step: whoever reads it finds the old one or the new
+ * one, whole. */
+int run_dir_store(struct run_dir *dir, const char *name, const void *data,
+    size_t len, mode_t mode);
 
 /* Replaces the pid file in one step. */
 int run_dir_write_pid(struct run_dir *dir);

@@ -19,8 +19,52 @@ static const int handled[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
 	SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU };
 
 static void
+resize(struct supervisor *sup, uint32_t workers, const char *by)
+{
+	if (resizer_set(sup, workers, by) != 0)
+		log_warn("workers_unchanged", "there can be 1 to 64",
+		    log_uint("workers", sup->resizer.wanted));
+}
+
+static void
+upgrade_now(struct supervisor *sup)
+{
+	if (upgrade_start(sup, NULL, NULL, false) != 0)
+		log_warn("upgrade_refused",
+		    "an upgrade, a restart or a stop is under way");
+}
+
+static void
+on_verdict(struct supervisor *sup, enum fleet_verdict verdict, uint64_t others,
+    void *arg)
+{
+	(void)arg;
+	if (verdict == FLEET_GRANTED)
+		upgrade_now(sup);
+	else
+		log_warn("upgrade_refused",
+		    verdict == FLEET_DENIED ?
+			"other nodes of the fleet are being upgraded" :
+			"Redis has not said whether others are being upgraded",
+		    log_uint("others", others));
+}
+
+static void
+ask_and_upgrade(struct supervisor *sup)
+{
+	if (sup->fleet == NULL)
+		upgrade_now(sup);
+	else if (fleet_permit_upgrade(sup->fleet, on_verdict, NULL) != 0)
+		on_verdict(sup, FLEET_UNHEARD, 0, NULL);
+}
+
+static void
 act_on(struct supervisor *sup, int signo)
 {
+	struct drain_request request = { .profile = DRAIN_EVACUATE };
+
+	if (upgrade_takes_signal(sup, signo))
+		return;
 	switch (signo) {
 	case SIGTERM:
 		lifecycle_stop(sup, true);
@@ -36,16 +80,20 @@ act_on(struct supervisor *sup, int signo)
 		supervisor_reopen_log(sup);
 		break;
 	case SIGUSR2:
-		log_warn("upgrade_refused",
-		    "upgrade is not available in this version");
+		ask_and_upgrade(sup);
 		break;
 	case SIGWINCH:
-		lifecycle_drain(sup);
+		/* A drain under way keeps its pace. */
+		if (!lifecycle_is_draining(sup))
+			(void)lifecycle_drain(sup, &request);
+		break;
+	case SIGTTIN:
+		resize(sup, sup->resizer.wanted + 1, "SIGTTIN");
+		break;
+	case SIGTTOU:
+		resize(sup, sup->resizer.wanted - 1, "SIGTTOU");
 		break;
 	default:
-		log_warn("slots_unchanged",
-		    "changing the number of slots is not available in this "
-		    "version");
 		break;
 	}
 }
@@ -70,19 +118,33 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void
+make_set(sigset_t *out)
+{
+	size_t i;
+
+	sigemptyset(out);
+	for (i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+		sigaddset(out, handled[i]);
+}
+
+int
+signals_block(void)
+{
+	sigset_t set;
+
+	make_set(&set);
+	signal(SIGPIPE, SIG_IGN);
+	return sigprocmask(SIG_BLOCK, &set, NULL) == -1 ? -errno : 0;
+}
+
 int
 signals_start(struct supervisor *sup)
 {
 	struct signals *signals = &sup->signals;
 	sigset_t set;
-	size_t i;
 
-	sigemptyset(&set);
-	for (i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
-		sigaddset(&set, handled[i]);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
-		return -errno;
+	make_set(&set);
 	signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals->fd == -1)
 		return -errno;

@@ -15,7 +15,9 @@ struct signals {
 	struct event *event; /* owned */
 };
 
-/* Blocks the signals: children must unblock them. */
+/* Before anything is taken over: what comes meanwhile waits for
+ * signals_start().  Children must unblock them. */
+int signals_block(void);
 int signals_start(struct supervisor *sup);
 void signals_stop(struct supervisor *sup);
 

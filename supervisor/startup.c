@@ -5,6 +5,7 @@
 #include "supervisor/startup.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -12,7 +13,12 @@
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "supervisor/node_capacity.h"
+#include "supervisor/slot/startup_found.h"
 #include "supervisor/supervisor.h"
+
+/* The supervisor before us lets go of the lock, or is dying. */
+#define LOCK_MS 3000
 
 /* The kernel takes tenants first, keepers and us last. */
 #define OOM_SCORE_ADJ "-900\n"
@@ -25,23 +31,17 @@ failed(const char *kind, const char *message, const char *what, int rc)
 }
 
 static int
-check_programs(const struct supervisor *sup)
+open_programs(struct supervisor *sup)
 {
-	static const char *const programs[] = { "holdfast-gateway",
-		"holdfast-relay" };
-	char path[4096];
-	size_t i;
-	int rc;
+	const char *missing;
+	int rc = worker_programs_open(&sup->programs, sup->program_dir,
+	    &missing);
 
-	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		rc = slot_child_find(sup->program_dir, programs[i], path,
-		    sizeof(path));
-		if (rc != 0)
-			return failed("program_missing",
-			    "it is neither beside holdfastd nor in "
-			    "" HOLDFAST_LIBEXECDIR,
-			    programs[i], rc);
-	}
+	if (rc != 0)
+		return failed("program_missing",
+		    "it is neither beside holdfastd nor in "
+		    "" HOLDFAST_LIBEXECDIR,
+		    missing, rc);
 	return 0;
 }
 
@@ -49,10 +49,14 @@ static int
 open_run_dir(struct supervisor *sup)
 {
 	const struct settings *set = &sup->conf.settings;
+	uint64_t until = clock_mono_ms() + LOCK_MS;
 	pid_t holder = 0;
 	int rc;
 
-	rc = run_dir_open(&sup->run_dir, set->node.run_dir, &holder);
+	do {
+		rc = run_dir_open(&sup->run_dir, set->node.run_dir, &holder);
+	} while (rc == -EBUSY && sup->successor.state != SUCCESSOR_NONE &&
+	    clock_mono_ms() < until && poll(NULL, 0, 10) == 0);
 	if (rc == -EBUSY) {
 		log_error("run_dir_in_use",
 		    "another holdfastd runs with this node.run_dir",
@@ -70,36 +74,8 @@ open_run_dir(struct supervisor *sup)
 	return 0;
 }
 
-static void
-plan_capacity(struct supervisor *sup)
-{
-	const struct settings *set = &sup->conf.settings;
-	struct capacity_input in = {
-		.slots = set->node.workers,
-		.listeners = set->listen_count,
-		.wanted = set->node.capacity,
-	};
-	int rc = fd_raise_nofile(&in.nofile);
-
-	if (rc != 0) {
-		log_warn("nofile_unknown", "1024 is assumed", log_errno(rc));
-		in.nofile = 1024;
-	}
-	sup->gateways = set->node.workers;
-	sup->capacity = capacity_compute(&in);
-	sup->arena = capacity_arena(set->memory.max_arena, sup->gateways);
-	if (sup->capacity.node < set->node.capacity)
-		log_warn("capacity_lowered",
-		    "the limit of open files does not allow node.capacity",
-		    log_uint("configured", set->node.capacity),
-		    log_uint("effective", sup->capacity.node),
-		    log_uint("nofile", in.nofile), log_uint("slots", in.slots),
-		    log_uint("reserved_per_slot", sup->capacity.reserve),
-		    log_uint("nofile_needed", sup->capacity.nofile_needed));
-}
-
 static int
-open_node(struct supervisor *sup)
+make_node(struct supervisor *sup)
 {
 	uint32_t entries = capacity_ip_entries(sup->capacity.per_slot);
 	int rc;
@@ -111,6 +87,14 @@ open_node(struct supervisor *sup)
 		    sup->hash_key);
 	if (rc == 0)
 		rc = node_attach(&sup->node, sup->node_fd);
+	return rc;
+}
+
+static int
+open_node(struct supervisor *sup)
+{
+	int rc = sup->node_fd == -1 ? make_node(sup) : 0;
+
 	if (rc != 0)
 		return failed("node_memory_failed", NULL, "node memfd", rc);
 	atomic_store(&sup->node.shared->supervisor_pid, (uint32_t)getpid());
@@ -134,6 +118,7 @@ make_slots(struct supervisor *sup)
 	if (rc != 0)
 		return failed("slots_failed", NULL, "slots", rc);
 	sup->slot_count = i + 1;
+	sup->relay = sup->slots[i];
 	return 0;
 }
 
@@ -147,16 +132,36 @@ protect_from_oom(void)
 		log_debug("oom_score_kept", NULL, log_errno(rc));
 }
 
+/* What slots need that are taken over. */
+static int
+start_loop(struct supervisor *sup)
+{
+	int rc = lifecycle_init(sup);
+
+	if (rc == 0)
+		rc = recycler_init(sup);
+	if (rc == 0)
+		rc = mover_init(sup);
+	if (rc == 0)
+		rc = upgrade_init(sup);
+	if (rc == 0)
+		rc = resizer_init(sup);
+	if (rc != 0)
+		return failed("start_failed", NULL, "event loop", rc);
+	rc = claims_start(sup);
+	if (rc != 0)
+		return failed("claims_failed",
+		    "the socket for workers cannot be opened",
+		    sup->run_dir.path, rc);
+	return 0;
+}
+
 static int
 start_services(struct supervisor *sup)
 {
 	int rc;
 
 	rc = signals_start(sup);
-	if (rc == 0)
-		rc = lifecycle_init(sup);
-	if (rc == 0)
-		rc = recycler_init(sup);
 	if (rc == 0)
 		rc = slot_watch_start(sup);
 	if (rc != 0)
@@ -172,58 +177,136 @@ start_services(struct supervisor *sup)
 	return 0;
 }
 
-int
-startup_run(struct supervisor *sup)
+static int
+check_system(struct supervisor *sup)
 {
-	const struct settings *set = &sup->conf.settings;
-	char error[256];
-	uint32_t i;
-	int rc;
+	const char *user = sup->conf.settings.node.user;
+	int rc = slot_user_find(user, &sup->user);
 
-	rc = slot_user_find(set->node.user, &sup->user);
 	if (rc != 0)
 		return failed("user_unknown",
 		    rc == -ENOENT ? "node.user is no user of this host" :
 				    "node.user cannot be used",
-		    set->node.user, rc);
-	rc = check_programs(sup);
-	if (rc == 0)
-		rc = open_run_dir(sup);
-	if (rc != 0)
-		return rc;
-	plan_capacity(sup);
-	notify_init(&sup->notify, sup->base);
-	rc = listener_set_open(&sup->listeners, set, error, sizeof(error));
-	if (rc != 0)
-		return failed("listen_failed", error, "listen", rc);
+		    user, rc);
+	return open_programs(sup);
+}
+
+static int
+open_listeners(struct supervisor *sup)
+{
+	char error[256];
+	int rc = listener_set_open(&sup->listeners, &sup->conf.settings, error,
+	    sizeof(error));
+
+	return rc != 0 ? failed("listen_failed", error, "listen", rc) : 0;
+}
+
+/* Everything up to the slots that are not there yet. */
+static int
+open_all(struct supervisor *sup, const struct startup_found *found)
+{
+	int rc;
+
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
 		log_warn("no_subreaper",
 		    "tenants whose keeper dies are reaped by init",
 		    log_errno(errno));
 	protect_from_oom();
-	rc = open_node(sup);
+	rc = make_slots(sup);
 	if (rc == 0)
-		rc = make_slots(sup);
+		rc = start_loop(sup);
+	if (rc == 0)
+		rc = startup_found_adopt(sup, found);
+	if (rc == 0)
+		rc = open_listeners(sup);
+	if (rc == 0)
+		rc = open_node(sup);
 	if (rc == 0)
 		rc = start_services(sup);
+	return rc;
+}
+
+/* The relay last: it is given the gateways' tables and rings. */
+void
+supervisor_admitted(struct supervisor *sup)
+{
+	uint32_t i;
+
+	/* Told to stop before it began. */
+	if (sup->lifecycle.state != LIFECYCLE_STARTING)
+		return;
+	lifecycle_restore(sup);
+	for (i = 0; i < sup->slot_count; i++) {
+		if (sup->slots[i]->state == SLOT_DOWN)
+			slot_start(sup->slots[i]);
+	}
+	readopt_tell_relay(sup);
+	run_state_save_slots(sup);
+	sup->is_open = true;
+	resizer_open(sup);
+	lifecycle_slot_changed(sup);
+}
+
+int
+startup_run(struct supervisor *sup)
+{
+	struct startup_found found;
+	int rc = signals_block();
+
+	if (rc == 0)
+		rc = open_run_dir(sup);
+	if (rc == 0)
+		rc = startup_found_load(sup, &found);
 	if (rc != 0)
 		return rc;
-	/* The relay last: it is given the gateways' tables and rings. */
-	for (i = 0; i < sup->slot_count; i++)
-		slot_start(sup->slots[i]);
-	sup->relay = sup->slots[sup->slot_count - 1];
-	return 0;
+	rc = check_system(sup);
+	if (rc == 0) {
+		node_capacity_plan(sup);
+		notify_init(&sup->notify, sup->base);
+		rc = open_all(sup, &found);
+	}
+	if (rc == 0) {
+		rc = fleet_start(sup, found.slots == NULL);
+		if (rc != 0)
+			(void)failed("fleet_failed", NULL, "fleet", rc);
+	}
+	if (rc == 0)
+		startup_found_reload(sup, &found);
+	startup_found_clear(&found);
+	return rc;
+}
+
+static bool
+has_ended(const struct supervisor *sup)
+{
+	uint32_t i;
+
+	for (i = 0; i < sup->slot_count; i++) {
+		if (sup->slots[i]->state != SLOT_STOPPED)
+			return false;
+	}
+	return true;
 }
 
 int
 supervisor_run(struct supervisor *sup)
 {
-	if (startup_run(sup) != 0)
-		return 1;
-	if (event_base_dispatch(sup->base) == -1) {
-		log_error("loop_failed", NULL, log_errno(errno));
+	int rc = startup_run(sup);
+
+	if (rc == 0 && event_base_dispatch(sup->base) == -1) {
+		log_error("loop_failed", "the slots serve on",
+		    log_errno(errno));
+		rc = -EIO;
+	}
+	/* Whoever comes next takes them over. */
+	if (rc != 0) {
+		successor_refuse(sup, "start_failed",
+		    "it cannot take the slots over; its log says why");
+		readopt_let_go(sup);
 		return 1;
 	}
+	if (!upgrade_fsm_is_aside(sup->upgrade.state) && has_ended(sup))
+		run_state_remove(sup);
 	log_notice("stopped", NULL, log_int("exit_code", sup->exit_code));
 	return sup->exit_code;
 }

@@ -14,6 +14,9 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "supervisor/node_capacity.h"
+#include "supervisor/slot/slot_handoff.h"
+#include "supervisor/upgrade/resume.h"
 
 uint32_t
 supervisor_serving(const struct supervisor *sup)
@@ -26,10 +29,25 @@ supervisor_serving(const struct supervisor *sup)
 }
 
 bool
+supervisor_all_serve(const struct supervisor *sup)
+{
+	uint32_t i;
+
+	for (i = 0; i < sup->slot_count; i++) {
+		const struct slot *slot = sup->slots[i];
+
+		if (slot->state != SLOT_SERVING && !slot->joining &&
+		    !slot->leaving)
+			return false;
+	}
+	return true;
+}
+
+bool
 supervisor_is_ready(const struct supervisor *sup)
 {
 	return sup->lifecycle.state == LIFECYCLE_READY &&
-	    supervisor_serving(sup) == sup->slot_count;
+	    supervisor_all_serve(sup) && !fleet_is_cut_off(sup);
 }
 
 void
@@ -46,7 +64,10 @@ void
 supervisor_slot_changed(struct supervisor *sup, struct slot *slot)
 {
 	(void)slot;
-	lifecycle_slot_changed(sup);
+	readopt_slot_changed(sup);
+	if (sup->is_open)
+		lifecycle_slot_changed(sup);
+	resizer_poke(sup);
 }
 
 void
@@ -58,10 +79,15 @@ supervisor_became_ready(struct supervisor *sup)
 		log_warn("pid_file_failed", "there is none",
 		    log_text("run_dir", sup->run_dir.path), log_errno(rc));
 	sup->was_ready = true;
-	notify_ready();
+	/* The manager does not listen to us yet; the one before us will tell.
+	 */
+	if (sup->successor.state == SUCCESSOR_NONE)
+		notify_ready();
 	log_notice("ready", NULL, log_uint("slots", sup->slot_count),
 	    log_uint("capacity", sup->capacity.node),
 	    log_uint("ms", clock_mono_ms() - sup->started_ms));
+	successor_ready(sup);
+	resume_slots(sup);
 }
 
 void
@@ -73,30 +99,6 @@ supervisor_give_up(struct supervisor *sup, const struct slot *slot)
 	lifecycle_stop(sup, false);
 }
 
-static void
-apply_capacity(struct supervisor *sup)
-{
-	const struct settings *set = &sup->conf.settings;
-	struct node_shared *shared = sup->node.shared;
-	uint32_t i;
-
-	sup->arena = capacity_arena(set->memory.max_arena, sup->gateways);
-	sup->capacity.node = set->node.capacity < sup->capacity.possible ?
-	    set->node.capacity :
-	    (uint32_t)sup->capacity.possible;
-	atomic_store(&shared->capacity, sup->capacity.node);
-	atomic_store(&shared->retry_after_ms,
-	    (uint32_t)set->admission.retry_after_ms);
-	/* Before the slots are made there are none yet. */
-	for (i = 0; i < sup->gateways && i < sup->slot_count; i++) {
-		struct slot_header *header = sup->slots[i]->memory.table.header;
-
-		if (header != NULL)
-			atomic_store(&header->arena_limit_kib,
-			    (uint32_t)(sup->arena.limit / 1024));
-	}
-}
-
 int
 supervisor_apply_settings(struct supervisor *sup)
 {
@@ -104,7 +106,7 @@ supervisor_apply_settings(struct supervisor *sup)
 
 	log_set_level((enum log_level)sup->conf.settings.log.level);
 	if (sup->node.shared != NULL)
-		apply_capacity(sup);
+		node_capacity_apply(sup);
 	if (sup->watch.beat != NULL)
 		slot_watch_rearm(sup);
 	rc = node_conf_pack(&sup->conf, SETTINGS_GATEWAY, &gateway);
@@ -120,6 +122,7 @@ supervisor_apply_settings(struct supervisor *sup)
 	fd_close(&sup->relay_settings);
 	sup->gateway_settings = gateway;
 	sup->relay_settings = relay;
+	run_state_save_settings(sup);
 	return 0;
 }
 
@@ -134,10 +137,8 @@ supervisor_reopen_log(struct supervisor *sup)
 		    log_errno(rc));
 		return;
 	}
-	for (i = 0; i < sup->slot_count; i++) {
-		if (log_fd() != -1)
-			(void)slot_send_log(sup->slots[i], log_fd());
-	}
+	for (i = 0; i < sup->slot_count; i++)
+		(void)slot_send_log(sup->slots[i]);
 	log_info("log_reopened", NULL);
 }
 
@@ -151,9 +152,16 @@ supervisor_init(struct supervisor *sup, struct node_conf *conf,
 	memset(sup, 0, sizeof(*sup));
 	sup->conf = *conf;
 	sup->node_fd = sup->gateway_settings = sup->relay_settings = -1;
-	sup->run_dir.lock = sup->signals.fd = -1;
+	sup->run_dir.lock = sup->signals.fd = sup->init_fd = -1;
 	sup->started_ms = clock_mono_ms();
 	listener_set_init(&sup->listeners);
+	claims_init(&sup->claims);
+	TAILQ_INIT(&sup->control.clients);
+	worker_programs_init(&sup->programs);
+	worker_programs_init(&sup->successor.old);
+	upgrade_link_init(&sup->successor.link);
+	upgrade_link_init(&sup->upgrade.link);
+	sup->upgrade.pidfd = sup->upgrade.output = -1;
 	relay_requests_init(&sup->requests);
 	snprintf(sup->config_path, sizeof(sup->config_path), "%s", config_path);
 	len = readlink("/proc/self/exe", sup->program_dir,
@@ -170,13 +178,21 @@ supervisor_clear(struct supervisor *sup)
 {
 	uint32_t i;
 
+	upgrade_clear(sup);
+	successor_clear(sup);
+	fleet_stop(sup);
 	control_stop(sup);
 	admin_stop(sup);
+	claims_stop(sup);
+	readopt_clear(sup);
 	slot_watch_stop(sup);
 	recycler_clear(sup);
+	resizer_clear(sup);
 	relay_requests_clear(&sup->requests);
+	mover_clear(sup);
 	for (i = 0; i < sup->slot_count; i++)
-		slot_free(sup->slots[i]);
+		slot_free(slot_handoff_end(sup->slots[i], "the node ends"));
+	slot_handoff_sweep(sup, true);
 	sup->slot_count = 0;
 	lifecycle_clear(sup);
 	signals_stop(sup);
@@ -185,8 +201,10 @@ supervisor_clear(struct supervisor *sup)
 	if (sup->node.shared != NULL)
 		node_detach(&sup->node);
 	fd_close(&sup->node_fd);
+	fd_close(&sup->init_fd);
 	fd_close(&sup->gateway_settings);
 	fd_close(&sup->relay_settings);
+	worker_programs_close(&sup->programs);
 	run_dir_close(&sup->run_dir);
 	event_log_clear(&sup->events);
 	node_conf_clear(&sup->conf);

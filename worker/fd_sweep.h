@@ -14,4 +14,8 @@
  */
 int fd_sweep(struct worker *, uint32_t *out_closed);
 
+/* The same for a taker, whose keeper was started for this handoff: only what
+ * the giver has given is looked at.  How many nobody wanted. */
+uint32_t fd_sweep_given(struct worker *);
+
 #endif

@@ -28,6 +28,9 @@
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/proc.h"
+#include "proto/slot_owner.h"
+#include "proto/table.h"
 #include "worker/restart.h"
 #include "worker/slot_fds.h"
 #include "worker/tenant.h"
@@ -36,6 +39,8 @@
 #define RETRY_MS     20
 #define RETRY_MAX_MS 2000
 #define EXEC_TRIES   4
+/* How often a keeper that has no supervisor looks for a new channel. */
+#define RENEW_MS 200
 
 /* Until a tenant has written the policy of its settings into the header. */
 static const struct restart_policy default_policy = { 100, 10000, 60000 };
@@ -75,10 +80,18 @@ watch(struct keeper *k, int timeout_ms)
 		{ .fd = k->has_supervisor ? k->channel.fd : -1,
 		    .events = POLLIN },
 	};
+	int rc;
 
 	if (k->owes_started)
 		fds[1].events |= POLLOUT;
-	if (poll(fds, 2, timeout_ms) <= 0)
+	/* What the tenant writes into the directory wakes nobody. */
+	if (k->is_started && !k->has_supervisor &&
+	    (timeout_ms == -1 || timeout_ms > RENEW_MS))
+		timeout_ms = RENEW_MS;
+	rc = poll(fds, 2, timeout_ms);
+	if (k->is_started && !k->has_supervisor)
+		keeper_channel_renew(k);
+	if (rc <= 0)
 		return false;
 	if ((fds[1].revents & POLLOUT) != 0 && k->owes_started)
 		keeper_tell_started(k);
@@ -154,11 +167,15 @@ begin(struct keeper *k, int channel_fd)
 			k->table_fd = k->given[i].fd;
 	if (k->table_fd == -1)
 		fatal("no_table", "the supervisor gave no slot table");
-	rc = map_slot(k);
+	rc = table_make_own(k->table_fd);
+	if (rc == 0)
+		rc = map_slot(k);
 	if (rc == 0)
 		rc = fill_directory(k);
 	if (rc != 0)
 		fatal("bad_slot", "the slot cannot be used", log_errno(rc));
+	atomic_store(&k->slot->handoff_taking, k->is_taker ? 1u : 0u);
+	atomic_store(&k->slot->keeper_channel, k->channel.fd);
 	follow_log(k);
 }
 
@@ -178,7 +195,8 @@ resume(struct keeper *k, int table_fd)
 	fd = slot_fds_find(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
 	if (fd == -1)
 		return;
-	keeper_channel_open(k, fd, false);
+	/* Hello was said, unless the last tenant has brought a new one. */
+	keeper_channel_open(k, fd, atomic_load(&k->slot->keeper_channel) != fd);
 	keeper_channel_read(k);
 	keeper_channel_tidy(k);
 }
@@ -210,7 +228,11 @@ start_tenant(struct keeper *k)
 
 	k->slot->generation++;
 	k->slot->served_ns = 0;
-	atomic_store(&k->slot->owner, (uint64_t)k->slot->generation);
+	if (slot_owner_claim(&k->slot->owner, k->slot->generation) != 0) {
+		log_notice("slot_moved", "another keeper has it");
+		k->is_stopped = true;
+		return;
+	}
 	atomic_store(&k->slot->keeper_pid, (uint32_t)getpid());
 	atomic_store(&k->slot->tenant_state, (uint32_t)TENANT_ADOPTING);
 	worker.generation = k->slot->generation;
@@ -293,6 +315,27 @@ bury_tenant(struct keeper *k)
 	return delay;
 }
 
+/* A taker died: had it got the slot by then? */
+static bool
+has_taken(struct keeper *k)
+{
+	int fd = slot_fds_find(k->slot, SLOT_FD_GIVEN_TABLE, 0);
+	const struct slot_header *from;
+	bool taken;
+
+	if (fd == -1)
+		return false;
+	/* Another version's, maybe: the word is in the common part. */
+	from = mmap(NULL, SLOT_COMMON_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	if (from == MAP_FAILED)
+		return false;
+	taken = slot_owner_was_committed(&from->owner, k->slot->handoff_token);
+	munmap((void *)(uintptr_t)from, SLOT_COMMON_BYTES);
+	if (taken)
+		atomic_store(&k->slot->handoff_taking, 0u);
+	return taken;
+}
+
 /* Returns only when it cannot be done: then the old image has to serve. */
 static void
 exec_self(struct keeper *k)
@@ -335,7 +378,8 @@ keeper_main(const struct worker_ops *ops, const struct keeper_args *args)
 	struct keeper k = { .ops = ops,
 		.slot_no = args->slot_no,
 		.table_fd = -1,
-		.pidfd = -1 };
+		.pidfd = -1,
+		.start_time = proc_start_time(getpid()) };
 
 	k.channel.fd = -1;
 	snprintf(k.label, sizeof(k.label),
@@ -360,8 +404,14 @@ keeper_main(const struct worker_ops *ops, const struct keeper_args *args)
 		if (k.is_stopped)
 			break;
 		delay = bury_tenant(&k);
-		if (k.slot->last_exit == WORKER_EXIT_LEAVE)
+		if (k.slot->last_exit == WORKER_EXIT_LEAVE ||
+		    (atomic_load(&k.slot->handoff_taking) != 0 &&
+			!has_taken(&k))) {
+			/* Closing thousands of sockets takes a while, and may
+			 * be on the CPU of whoever has them now. */
+			process_step_back();
 			return 0;
+		}
 		keeper_channel_tidy(&k);
 		pause_for(&k, delay);
 		exec_self(&k);

@@ -30,18 +30,22 @@ struct keeper {
 	uint32_t slot_no;
 	struct slot_header *slot; /* mapped */
 	int table_fd;
-	/* Once the supervisor is gone the channel stays open, unwatched, until
-	 * no tenant shares the fd table: a number that is closed beside a
-	 * running tenant could be its next client. */
+	/* Once the supervisor is gone the channel stays open, unwatched: a
+	 * number that is closed twice beside a running tenant could be its next
+	 * client.  It goes between two tenants, or when a tenant has entered
+	 * another one in the directory and so leaves the old one to us. */
 	struct channel channel;
 	bool has_supervisor;
 	bool is_started;   /* Start came, now or in an earlier life */
-	bool is_stopped;   /* Stop came */
+	bool is_stopped;   /* Stop came, or the slot has moved */
+	bool is_taker;	   /* Start said that the slot is another's so far */
 	bool owes_started; /* TenantStarted could not be sent yet */
 	pid_t pid;
 	int pidfd;	   /* -1: no tenant */
 	uint64_t fd_limit; /* while it runs: what to go back to; 0: nothing */
 	char label[PROCESS_LABEL_SIZE];
+	/* read while no tenant runs: /proc costs an fd */
+	uint64_t start_time;
 	/* until Start */
 	struct keeper_fd given[SLOT_MAX_FDS];
 	uint32_t given_count;
@@ -52,6 +56,9 @@ int keeper_main(const struct worker_ops *, const struct keeper_args *);
 
 /* Watches fd as the channel; hello: introduce ourselves. */
 void keeper_channel_open(struct keeper *, int fd, bool hello);
+/* Without a supervisor: takes up the channel that the tenant has got from a
+ * new one and left in the directory, if there is any. */
+void keeper_channel_renew(struct keeper *);
 /* Handles every message that is there; a broken channel is given up. */
 void keeper_channel_read(struct keeper *);
 /* Sends TenantStarted, or remembers to when the socket is full. */

@@ -15,8 +15,8 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "proto/hello.h"
 #include "worker/keeper.h"
-#include "worker/process.h"
 #include "worker/slot_fds.h"
 
 /* A Fds message with 253 names takes half of it, scratch space included. */
@@ -88,24 +88,24 @@ send_message(struct keeper *k, enum message_kind kind,
 void
 keeper_channel_open(struct keeper *k, int fd, bool hello)
 {
-	Holdfast__Hello body = HOLDFAST__HELLO__INIT;
-	char build[] = HOLDFAST_VERSION;
+	/* Before Start there is no slot, nor its nonce. */
+	const struct hello_peer self = { .role = PEER_KEEPER,
+		.slot = k->slot_no,
+		.nonce = k->slot == NULL ? 0 : k->slot->nonce,
+		.pid = getpid(),
+		.start_time = k->start_time };
+	Holdfast__Hello body;
 
 	channel_init(&k->channel, fd, PEER_KEEPER, PEER_SUPERVISOR);
 	k->channel.max_queued = 0;
 	k->channel.allocator = &pool_allocator;
-	k->channel.refuses_fds = !hello;
+	k->channel.refuses_fds = k->slot != NULL;
 	k->has_supervisor = true;
+	if (k->slot != NULL)
+		atomic_store(&k->slot->keeper_channel, fd);
 	if (!hello)
 		return;
-	body.protocol = MESSAGE_PROTOCOL;
-	body.layout = SLOT_LAYOUT;
-	body.build = build;
-	body.slot = k->slot_no;
-	body.role = PEER_KEEPER;
-	body.pid = (uint32_t)getpid();
-	/* 0 without /proc; the nonce is in the slot, which is yet to come. */
-	process_start_time(&body.start_time);
+	hello_fill(&body, &self);
 	send_message(k, MSG_HELLO, &body.base, NULL, 0);
 }
 
@@ -113,13 +113,13 @@ static int
 on_hello(struct keeper *k, struct message *msg)
 {
 	const Holdfast__Hello *hello = (const Holdfast__Hello *)msg->body;
+	const struct hello_peer expected = { .role = PEER_SUPERVISOR,
+		.slot = k->slot_no };
+	const char *fault = hello_fault(hello, &expected);
 
-	if (hello->protocol == MESSAGE_PROTOCOL &&
-	    hello->layout == SLOT_LAYOUT && hello->slot == k->slot_no &&
-	    hello->role == PEER_SUPERVISOR)
+	if (fault == NULL)
 		return 0;
-	log_error("hello_refused", "this supervisor is not ours",
-	    log_text("build", hello->build),
+	log_error("hello_refused", fault, log_text("build", hello->build),
 	    log_uint("protocol", hello->protocol),
 	    log_uint("layout", hello->layout), log_uint("slot", hello->slot));
 	return -EPROTO;
@@ -159,6 +159,7 @@ on_start(struct keeper *k, struct message *msg)
 	cpu_set_t cpus;
 
 	k->is_started = true;
+	k->is_taker = start->has_receive && start->receive;
 	k->channel.refuses_fds = true;
 	if (!start->has_cpu || start->cpu >= CPU_SETSIZE)
 		return 0;
@@ -168,18 +169,6 @@ on_start(struct keeper *k, struct message *msg)
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) == -1)
 		log_warn("pin_failed", "the slot runs on any CPU",
 		    log_uint("cpu", start->cpu), log_errno(errno));
-	return 0;
-}
-
-static int
-on_log_level(struct keeper *k, struct message *msg)
-{
-	const Holdfast__LogLevel *body = (const Holdfast__LogLevel *)msg->body;
-	enum log_level level;
-
-	(void)k;
-	if (log_level_parse(body->level, &level) == 0)
-		log_set_level(level);
 	return 0;
 }
 
@@ -199,7 +188,6 @@ keeper_channel_read(struct keeper *k)
 		[MSG_HELLO] = on_hello,
 		[MSG_FDS] = on_fds,
 		[MSG_START] = on_start,
-		[MSG_LOG_LEVEL] = on_log_level,
 		[MSG_STOP] = on_stop,
 	};
 	struct message msg;
@@ -253,10 +241,29 @@ keeper_tell_exited(struct keeper *k, uint32_t restart_ms)
 }
 
 void
+keeper_channel_renew(struct keeper *k)
+{
+	int fd = slot_fds_find(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
+
+	if (k->has_supervisor || fd == -1 || fd == k->channel.fd)
+		return;
+	channel_clear(&k->channel);
+	keeper_channel_open(k, fd, true);
+	log_notice("supervisor_back", NULL);
+	if (k->pidfd != -1)
+		keeper_tell_started(k);
+}
+
+void
 keeper_channel_tidy(struct keeper *k)
 {
-	if (k->has_supervisor || k->channel.fd == -1)
+	int fd = slot_fds_find(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
+
+	if (k->has_supervisor)
 		return;
-	slot_fds_remove(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
+	if (fd != -1 && fd == k->channel.fd)
+		slot_fds_remove(k->slot, SLOT_FD_KEEPER_CHANNEL, 0);
 	channel_clear(&k->channel);
+	/* A tenant may have died right after it had entered a new one. */
+	keeper_channel_renew(k);
 }

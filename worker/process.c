@@ -16,9 +16,10 @@
 #include "lib/fd.h"
 #include "lib/parse.h"
 
-#define OOM_SCORE   "500"
-#define STATUS_SIZE 4096
-#define LEAST_FDS   64
+#define OOM_SCORE      "500"
+#define STATUS_SIZE    4096
+#define LEAST_FDS      64
+#define LEAST_PRIORITY 19
 
 static void
 set_handler(int signo, void (*handler)(int))
@@ -114,6 +115,31 @@ process_move_fd_limit(int by)
 	return setrlimit(RLIMIT_NOFILE, &limit) == -1 ? -errno : 0;
 }
 
+void
+process_unpin(cpu_set_t *out_before)
+{
+	cpu_set_t all;
+
+	CPU_ZERO(out_before);
+	if (sched_getaffinity(0, sizeof(*out_before), out_before) == -1)
+		return;
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setaffinity(0, sizeof(all), &all);
+}
+
+void
+process_pin(const cpu_set_t *before)
+{
+	if (CPU_COUNT(before) > 0)
+		(void)sched_setaffinity(0, sizeof(*before), before);
+}
+
+void
+process_step_back(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, LEAST_PRIORITY);
+}
+
 /* The unsigned number behind blanks at p, whatever follows it. */
 static int
 read_number(const char *p, uint64_t *out)
@@ -142,24 +168,4 @@ process_status(const char *key, uint64_t *out)
 			return read_number(line + key_len + 1, out);
 	}
 	return -ENOENT;
-}
-
-int
-process_start_time(uint64_t *out)
-{
-	char text[STATUS_SIZE];
-	const char *p;
-	size_t len;
-	int rc;
-
-	rc = fd_read_file("/proc/self/stat", text, sizeof(text), &len);
-	if (rc != 0)
-		return rc;
-	/* The name, field 2, may hold blanks and parentheses. */
-	p = strrchr(text, ')');
-	for (int field = 2; p != NULL && field < 22; field++) {
-		p = strchr(p, ' ');
-		p = p == NULL ? NULL : p + 1;
-	}
-	return p == NULL ? -EPROTO : read_number(p, out);
 }

@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_WORKER_PROCESS_H
 #define HOLDFAST_WORKER_PROCESS_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,10 +40,14 @@ int process_allow_fds(uint64_t limit);
 /* Moves the soft limit of fds, unless it would end below 64. */
 int process_move_fd_limit(int by);
 
+/* The CPUs that this process may run on: all for a while, then again those of
+ * before.  It does no harm if that fails. */
+void process_unpin(cpu_set_t *out_before);
+void process_pin(const cpu_set_t *before);
+/* What is left to be done can wait for whoever wants the CPU. */
+void process_step_back(void);
+
 /* A number of /proc/self/status, such as "FDSize" or "RssAnon" (in kB). */
 int process_status(const char *key, uint64_t *out);
-
-/* Field 22 of /proc/self/stat: with the pid it names a process for good. */
-int process_start_time(uint64_t *out);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "worker/worker.h"
 
-#define RESTART_SERVED_MS  20u
 #define RESTART_STEP_TRIES 4u
 
 bool
@@ -46,14 +45,13 @@ restart_in_row(const struct restart_policy *policy,
 	/* One that recycles before it has served would do so for ever. */
 	if (death->status == WORKER_EXIT_RECYCLE && death->has_served)
 		return 0;
-	/* Whoever has served is followed at once: its death is explained by a
-	 * signal from outside or by a connection, which is then quarantined,
-	 * and nobody else shall notice.  Waiting is for tenants that cannot
-	 * start, or that die as soon as they do. */
+	/* A death that is explained, by a signal from outside or by a
+	 * connection, which is then quarantined, is followed at once: nobody
+	 * else shall notice.  Waiting is for tenants that cannot start, and for
+	 * those that die again and again with nobody to blame. */
 	if (death->has_served &&
 	    (death->in_step ||
 		restart_counter(death) == COUNTER_RESTART_KILLED ||
-		death->served_ms >= RESTART_SERVED_MS ||
 		death->served_ms >= policy->crash_window_ms))
 		return 1;
 	return before == UINT32_MAX ? before : before + 1;

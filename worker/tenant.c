@@ -21,6 +21,7 @@
 #include "lib/random.h"
 #include "proto/settings_pack.h"
 #include "worker/fd_sweep.h"
+#include "worker/handoff.h"
 #include "worker/process.h"
 #include "worker/slot_fds.h"
 
@@ -70,10 +71,21 @@ worker_leave(struct worker *worker, int exit_code)
 		event_base_loopbreak(worker->base);
 }
 
+static bool
+has_lost_keeper(const struct worker *worker)
+{
+	uint32_t keeper = atomic_load(&worker->slot->keeper_pid);
+
+	return keeper != 0 && getppid() != (pid_t)keeper;
+}
+
 void
 tenant_recycle(struct worker *worker, const char *why)
 {
 	if (worker->is_leaving || worker->is_recycling)
+		return;
+	/* Nobody would follow. */
+	if (has_lost_keeper(worker))
 		return;
 	worker->is_recycling = true;
 	log_info("recycle", "leaving at the next safe point",
@@ -298,10 +310,17 @@ attach(struct worker *worker)
 	fd = worker_fd(worker, SLOT_FD_NODE, 0);
 	if (fd != -1 && (rc = node_attach(&worker->node, fd)) != 0)
 		return rc;
+	handoff_find(worker);
+	if (atomic_load(&worker->slot->handoff_taking) != 0 &&
+	    (rc = handoff_take(worker)) != 0)
+		return rc;
 	if (worker->ops->attach != NULL &&
 	    (rc = worker->ops->attach(worker)) != 0)
 		return rc;
-	rc = fd_sweep(worker, &closed);
+	if (worker->given != NULL)
+		closed = fd_sweep_given(worker);
+	else
+		rc = fd_sweep(worker, &closed);
 	if (rc == 0 && closed > 0)
 		log_info("fds_closed", "nobody knew them",
 		    log_uint("count", closed));
@@ -356,10 +375,15 @@ start(struct worker *worker, uint64_t began_us)
 _Noreturn void
 tenant_main(struct worker *worker)
 {
+	bool takes = atomic_load(&worker->slot->handoff_taking) != 0;
 	uint64_t began_us = clock_mono_us();
+	cpu_set_t pinned;
 	int rc;
 
-	worker->channel.fd = -1;
+	/* Not beside the giver, which serves its clients meanwhile. */
+	if (takes)
+		process_unpin(&pinned);
+	worker->channel.fd = worker->handoff_fd = -1;
 	snprintf(worker->log_label, sizeof(worker->log_label),
 	    worker->ops->kind == SLOT_KIND_GATEWAY ? "%c%u" : "%c",
 	    worker->ops->label, worker->slot_no);
@@ -369,8 +393,19 @@ tenant_main(struct worker *worker)
 	process_name(worker->log_label);
 	random_reset();
 	rc = attach(worker);
-	if (rc == 0)
+	/* A tenant that cannot serve may still give its slot to one that can.
+	 */
+	if (rc == 0 && atomic_load(&worker->slot->handoff_wanted) != 0)
+		tenant_give_first(worker);
+	if (rc == 0 && !worker->is_leaving)
 		rc = start(worker, began_us);
+	if (rc != 0 && atomic_load(&worker->slot->handoff_taking) != 0) {
+		log_error("take_failed", "the slot stays where it was",
+		    log_errno(rc));
+		_exit(WORKER_EXIT_LEAVE);
+	}
+	if (takes)
+		process_pin(&pinned);
 	if (rc != 0) {
 		log_error("start_failed", "the keeper tries again",
 		    log_errno(rc));

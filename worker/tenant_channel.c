@@ -12,6 +12,9 @@
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/proc.h"
+#include "proto/hello.h"
+#include "worker/handoff.h"
 #include "worker/process.h"
 #include "worker/slot_fds.h"
 #include "worker/tenant.h"
@@ -20,14 +23,23 @@
 #define MESSAGES_PER_TURN 16
 
 static void
-lose_supervisor(struct worker *worker, int rc)
+forget_channel(struct worker *worker)
 {
-	event_free(worker->channel_read);
-	event_free(worker->channel_write);
+	if (worker->channel_read != NULL)
+		event_free(worker->channel_read);
+	if (worker->channel_write != NULL)
+		event_free(worker->channel_write);
 	worker->channel_read = NULL;
 	worker->channel_write = NULL;
 	slot_fds_remove(worker->slot, SLOT_FD_TENANT_CHANNEL, 0);
 	channel_clear(&worker->channel);
+}
+
+static void
+lose_supervisor(struct worker *worker, int rc)
+{
+	forget_channel(worker);
+	tenant_claim_begin(worker);
 	if (rc == -ECONNRESET || rc == -EPIPE)
 		log_notice("supervisor_gone", "the tenant runs on without it");
 	else
@@ -92,13 +104,14 @@ static int
 on_hello(struct worker *worker, struct message *msg)
 {
 	const Holdfast__Hello *hello = (const Holdfast__Hello *)msg->body;
+	const struct hello_peer expected = { .role = PEER_SUPERVISOR,
+		.slot = worker->slot_no,
+		.nonce = worker->slot->nonce };
+	const char *fault = hello_fault(hello, &expected);
 
-	if (hello->protocol == MESSAGE_PROTOCOL &&
-	    hello->layout == SLOT_LAYOUT && hello->slot == worker->slot_no &&
-	    hello->nonce == worker->slot->nonce)
+	if (fault == NULL)
 		return 0;
-	log_error("hello_refused", "this supervisor is not ours",
-	    log_text("build", hello->build),
+	log_error("hello_refused", fault, log_text("build", hello->build),
 	    log_uint("protocol", hello->protocol),
 	    log_uint("layout", hello->layout), log_uint("slot", hello->slot));
 	return -EPROTO;
@@ -121,6 +134,14 @@ change_settings(struct worker *worker)
 		worker->ops->settings_changed(worker, &old);
 }
 
+/* Shared with the keeper, which logs there, too. */
+static void
+take_log(int fd)
+{
+	if (dup2(fd, STDERR_FILENO) == -1)
+		log_warn("log_kept", NULL, log_errno(errno));
+}
+
 /* Takes fd in every case. */
 static void
 take_fd(struct worker *worker, enum slot_fd_kind kind, uint32_t index, int fd)
@@ -128,9 +149,13 @@ take_fd(struct worker *worker, enum slot_fd_kind kind, uint32_t index, int fd)
 	int old, rc;
 
 	if (kind == SLOT_FD_LOG) {
-		/* Shared with the keeper, which logs there, too. */
-		if (dup2(fd, STDERR_FILENO) == -1)
-			log_warn("log_kept", NULL, log_errno(errno));
+		take_log(fd);
+		fd_close(&fd);
+		return;
+	}
+	old = slot_fds_find(worker->slot, kind, index);
+	if (old != -1 && fd_is_same(old, fd)) {
+		/* Said again, for a predecessor may have died over it. */
 		fd_close(&fd);
 		return;
 	}
@@ -164,8 +189,88 @@ on_fds(struct worker *worker, struct message *msg)
 		    kind == SLOT_FD_TENANT_CHANNEL)
 			return -EPROTO;
 		msg->fds[i] = -1;
+		crash_mark();
 		take_fd(worker, (enum slot_fd_kind)kind, fds->spec[i]->index,
 		    fd);
+	}
+	return 0;
+}
+
+void
+worker_give(struct worker *worker)
+{
+	Holdfast__HandoffFailed failed = HOLDFAST__HANDOFF_FAILED__INIT;
+	const char *reason = NULL;
+	char copy[256];
+	int rc = handoff_give(worker, &reason);
+
+	if (rc == 0) {
+		process_step_back();
+		worker_leave(worker, WORKER_EXIT_LEAVE);
+		return;
+	}
+	log_warn("handoff_failed", "the slot stays here",
+	    log_text("reason", reason), log_errno(rc));
+	failed.reason = copy_text(copy, sizeof(copy), reason);
+	worker_send(worker, MSG_HANDOFF_FAILED, &failed.base);
+	if (worker->ops->keep != NULL)
+		worker->ops->keep(worker);
+}
+
+/* A second order takes the place of the first, whose copies are then waited
+ * for no longer: the supervisor ends one taker before it starts the next. */
+static int
+on_handoff(struct worker *worker, struct message *msg)
+{
+	const Holdfast__Handoff *body = (const Holdfast__Handoff *)msg->body;
+	int fd = msg->fds[0], old, rc;
+
+	msg->fds[0] = -1;
+	rc = slot_fds_put(worker->slot, SLOT_FD_HANDOFF, 0, fd, &old);
+	if (rc != 0) {
+		fd_close(&fd); /* which ends the taker */
+		return 0;
+	}
+	handoff_forget_early(worker);
+	fd_close(&old);
+	worker->handoff_fd = fd;
+	worker->handoff_deadline_ms = body->deadline_ms;
+	return 1;
+}
+
+static int
+on_handoff_now(struct worker *worker, struct message *msg)
+{
+	if (on_handoff(worker, msg) != 1)
+		return 0;
+	if (worker->ops->let_go != NULL)
+		worker->ops->let_go(worker);
+	else if (handoff_give_early(worker) != 0)
+		worker_give(worker);
+	return 0;
+}
+
+static int
+on_forget(struct worker *worker, struct message *msg)
+{
+	const Holdfast__Forget *forget = (const Holdfast__Forget *)msg->body;
+
+	for (size_t i = 0; i < forget->n_spec; i++) {
+		enum slot_fd_kind kind =
+		    (enum slot_fd_kind)forget->spec[i]->kind;
+		uint32_t index = forget->spec[i]->index;
+		int fd = slot_fds_find(worker->slot, kind, index);
+
+		/* Said again, for a predecessor may have died over it. */
+		if (fd == -1)
+			continue;
+		if (worker->ops->fd_going == NULL ||
+		    !worker->ops->fd_going(worker, kind, index, fd))
+			return -EPROTO;
+		crash_mark();
+		fd = slot_fds_remove(worker->slot, kind, index);
+		crash_mark();
+		fd_close(&fd);
 	}
 	return 0;
 }
@@ -179,18 +284,6 @@ on_recycle(struct worker *worker, struct message *msg)
 }
 
 static int
-on_log_level(struct worker *worker, struct message *msg)
-{
-	const Holdfast__LogLevel *body = (const Holdfast__LogLevel *)msg->body;
-	enum log_level level;
-
-	(void)worker;
-	if (log_level_parse(body->level, &level) == 0)
-		log_set_level(level);
-	return 0;
-}
-
-static int
 handle(struct worker *worker, struct message *msg)
 {
 	static int (*const handlers[MSG_KIND_MAX])(struct worker *,
@@ -198,7 +291,8 @@ handle(struct worker *worker, struct message *msg)
 		[MSG_HELLO] = on_hello,
 		[MSG_FDS] = on_fds,
 		[MSG_RECYCLE] = on_recycle,
-		[MSG_LOG_LEVEL] = on_log_level,
+		[MSG_HANDOFF] = on_handoff_now,
+		[MSG_FORGET] = on_forget,
 	};
 
 	if (handlers[msg->kind] != NULL)
@@ -218,7 +312,8 @@ on_channel_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	worker_beat(worker);
-	for (int i = 0; i < MESSAGES_PER_TURN && rc == 1; i++) {
+	for (int i = 0; i < MESSAGES_PER_TURN && rc == 1 && !worker->is_leaving;
+	     i++) {
 		/* A packet's fds are cut off where there is no room. */
 		tenant_spare_fds(worker, false);
 		rc = channel_recv(&worker->channel, &msg);
@@ -230,6 +325,52 @@ on_channel_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (rc < 0)
 		lose_supervisor(worker, rc);
+}
+
+/* Nothing serves yet: fds go into the directory, where the program looks for
+ * them when it starts, and orders to it come too early to matter. */
+static int
+put_aside(struct worker *worker, struct message *msg)
+{
+	const Holdfast__Fds *fds = (const Holdfast__Fds *)msg->body;
+
+	if (msg->kind == MSG_HANDOFF)
+		return on_handoff(worker, msg);
+	for (int i = 0; msg->kind == MSG_FDS && i < msg->nfds; i++) {
+		uint32_t kind = fds->spec[i]->kind;
+		int old;
+
+		if (kind == SLOT_FD_LOG)
+			take_log(msg->fds[i]);
+		if (kind == SLOT_FD_NONE || kind >= SLOT_FD_KIND_MAX ||
+		    kind == SLOT_FD_KEEPER_CHANNEL ||
+		    kind == SLOT_FD_TENANT_CHANNEL || kind == SLOT_FD_LOG ||
+		    slot_fds_put(worker->slot, (enum slot_fd_kind)kind,
+			fds->spec[i]->index, msg->fds[i], &old) != 0)
+			continue;
+		msg->fds[i] = -1;
+		fd_close(&old);
+	}
+	return 0;
+}
+
+void
+tenant_give_first(struct worker *worker)
+{
+	int fd = worker_fd(worker, SLOT_FD_TENANT_CHANNEL, 0);
+	bool is_ordered = false;
+	struct message msg;
+
+	if (fd == -1)
+		return;
+	channel_init(&worker->channel, fd, PEER_TENANT, PEER_SUPERVISOR);
+	while (!is_ordered && channel_recv(&worker->channel, &msg) == 1) {
+		is_ordered = put_aside(worker, &msg) == 1;
+		message_clear(&msg);
+	}
+	if (is_ordered)
+		worker_give(worker);
+	worker->channel.fd = -1;
 }
 
 static void
@@ -247,36 +388,46 @@ on_channel_write(evutil_socket_t fd, short what, void *arg)
 static void
 say_hello(struct worker *worker)
 {
-	Holdfast__Hello body = HOLDFAST__HELLO__INIT;
-	char build[] = HOLDFAST_VERSION;
+	const struct hello_peer self = { .role = PEER_TENANT,
+		.slot = worker->slot_no,
+		.nonce = worker->slot->nonce,
+		.pid = getpid(),
+		.start_time = proc_start_time(getpid()) };
+	Holdfast__Hello body;
 
-	body.protocol = MESSAGE_PROTOCOL;
-	body.layout = SLOT_LAYOUT;
-	body.build = build;
-	body.slot = worker->slot_no;
-	body.role = PEER_TENANT;
-	body.nonce = worker->slot->nonce;
-	body.pid = (uint32_t)getpid();
-	/* 0 without /proc. */
-	process_start_time(&body.start_time);
+	hello_fill(&body, &self);
 	worker_send(worker, MSG_HELLO, &body.base);
+}
+
+int
+tenant_channel_watch(struct worker *worker, int fd)
+{
+	channel_init(&worker->channel, fd, PEER_TENANT, PEER_SUPERVISOR);
+	worker->channel_read = event_new(worker->base, fd, EV_READ | EV_PERSIST,
+	    on_channel_read, worker);
+	worker->channel_write = event_new(worker->base, fd,
+	    EV_WRITE | EV_PERSIST, on_channel_write, worker);
+	if (worker->channel_read != NULL && worker->channel_write != NULL &&
+	    event_add(worker->channel_read, NULL) == 0)
+		return 0;
+	forget_channel(worker);
+	return -ENOMEM;
 }
 
 int
 tenant_channel_open(struct worker *worker)
 {
 	int fd = worker_fd(worker, SLOT_FD_TENANT_CHANNEL, 0);
+	int rc = tenant_claim_init(worker);
 
-	if (fd == -1)
+	if (rc != 0)
+		return rc;
+	if (fd == -1) {
+		tenant_claim_begin(worker);
 		return 0;
-	channel_init(&worker->channel, fd, PEER_TENANT, PEER_SUPERVISOR);
-	worker->channel_read = event_new(worker->base, fd, EV_READ | EV_PERSIST,
-	    on_channel_read, worker);
-	worker->channel_write = event_new(worker->base, fd,
-	    EV_WRITE | EV_PERSIST, on_channel_write, worker);
-	if (worker->channel_read == NULL || worker->channel_write == NULL ||
-	    event_add(worker->channel_read, NULL) == -1)
-		return -ENOMEM;
-	say_hello(worker);
-	return 0;
+	}
+	rc = tenant_channel_watch(worker, fd);
+	if (rc == 0)
+		say_hello(worker);
+	return rc;
 }

@@ -19,46 +19,14 @@
 #include "proto/node.h"
 #include "proto/settings.h"
 #include "proto/slot.h"
+#include "worker/worker_ops.h"
 
 /* Exit codes of a tenant, read by its keeper. */
 #define WORKER_EXIT_RECYCLE 0  /* start the next tenant at once */
 #define WORKER_EXIT_LEAVE   10 /* the slot is finished: the keeper exits too */
 #define WORKER_EXIT_ERROR   11 /* could not start or adopt: counts as a crash */
 
-struct worker;
-
-struct worker_ops {
-	enum slot_kind kind;
-	const char *program; /* "holdfast-gateway" */
-	char label;	     /* log label: g0, g1, r */
-	/* Before anything opens an fd: is this fd one of the slot's own beyond
-	 * the fd directory (a client socket in a record)?  Called for each open
-	 * fd of a tenant that starts; false: claim or close it. */
-	bool (*knows_fd)(struct worker *, int fd);
-	/* An fd that nobody knows: take it (true) or have it closed (false).
-	 * Never called for keeper's pidfds. */
-	bool (*claims_fd)(struct worker *, int fd);
-	/* First: map what is needed, set worker->context; must not open fds
-	 * that outlive the call (memory maps are fine).  0 or -errno. */
-	int (*attach)(struct worker *);
-	/* After the sweep of fds: adopt, register events.  worker->base exists.
-	 * Fills *out (Serving) with counts.  0 or -errno. */
-	int (*start)(struct worker *, Holdfast__Serving *out);
-	/* An fd of the directory was added or replaced at run time; the old one
-	 * is still open as old_fd (or -1) and is closed after this returns. */
-	void (*fd_changed)(struct worker *, enum slot_fd_kind, uint32_t index,
-	    int old_fd);
-	/* worker->settings has new values. */
-	void (*settings_changed)(struct worker *, const struct settings *old);
-	/* Messages that the frame does not handle itself (drain, request). */
-	void (*message)(struct worker *, struct message *);
-	/* Leave soon: call worker_leave() at the next safe point.  NULL: any
-	 * moment between events is safe. */
-	void (*recycle)(struct worker *);
-	/* No supervisor has come for worker.orphan_max: end the slot, in good
-	 * order, with WORKER_EXIT_LEAVE.  NULL: at once. */
-	void (*orphaned)(struct worker *);
-};
+struct giver;
 
 struct worker {
 	const struct worker_ops *ops;
@@ -74,12 +42,18 @@ struct worker {
 	struct event *channel_read;
 	struct event *channel_write;
 	struct event *beat;
+	struct tenant_claim *claim; /* owned */
 	char log_label[8];
 	int exit_code;
 	bool is_leaving;
 	bool is_recycling;
 	bool is_orphaned;
 	bool spares_fds;
+	int handoff_fd; /* the directory's, while copies may exist; or -1 */
+	uint32_t handoff_deadline_ms;
+	struct giver *giver; /* owned: while sockets are given early */
+	int *given; /* owned, until the program has attached: a handoff's */
+	uint32_t given_count;
 	uint32_t beats; /* of the timer */
 };
 
@@ -96,11 +70,9 @@ void worker_beat(struct worker *);
 
 /* Sends to the supervisor; while it is away messages are dropped. */
 void worker_send(struct worker *, enum message_kind, const ProtobufCMessage *);
-
 /* Tells the operator (log line and `holdfastctl events`). */
 void worker_event(struct worker *, const char *kind, const char *client,
     const char *text, int64_t value);
-
 /* Ends the event loop; the tenant exits with this code. */
 void worker_leave(struct worker *, int exit_code);
 

@@ -14,20 +14,46 @@
 
 #include "supervisor/ctl/ctl_command.h"
 
-/* Is key one of the arguments, or in a group that is one of them? */
+/* Is key what was asked for, or in that group? */
+static bool
+is_named(const char *key, const char *asked)
+{
+	size_t len = strlen(asked);
+
+	return strncmp(key, asked, len) == 0 &&
+	    (key[len] == '\0' || key[len] == '.' || key[len] == '[');
+}
+
 static bool
 is_wanted(const struct ctl *ctl, const char *key)
 {
 	int i;
 
 	for (i = 0; i < ctl->arg_count; i++) {
-		size_t len = strlen(ctl->args[i]);
-
-		if (strncmp(key, ctl->args[i], len) == 0 &&
-		    (key[len] == '\0' || key[len] == '.' || key[len] == '['))
+		if (is_named(key, ctl->args[i]))
 			return true;
 	}
 	return ctl->arg_count == 0;
+}
+
+/* The first argument that names no key and no group, or NULL. */
+static const char *
+find_unknown(const struct ctl *ctl, const json_t *values)
+{
+	size_t at;
+	int i;
+
+	for (i = 0; i < ctl->arg_count; i++) {
+		for (at = 0; at < json_array_size(values); at++) {
+			if (is_named(ctl_text(json_array_get(values, at),
+					 "key"),
+				ctl->args[i]))
+				break;
+		}
+		if (at == json_array_size(values))
+			return ctl->args[i];
+	}
+	return NULL;
 }
 
 static void
@@ -67,6 +93,7 @@ int
 cmd_config_show(struct ctl *ctl)
 {
 	json_t *result, *values;
+	const char *unknown;
 	int code;
 
 	code = ctl_ask(ctl, json_pack("{s:s}", "command", "config-show"), NULL,
@@ -74,10 +101,11 @@ cmd_config_show(struct ctl *ctl)
 	if (code != CTL_DONE)
 		return code;
 	values = json_object_get(result, "values");
+	unknown = find_unknown(ctl, values);
 	keep_wanted(ctl, values);
-	if (json_array_size(values) == 0)
+	if (unknown != NULL)
 		code = ctl_fail(ctl, CTL_REFUSED, "no_such_key",
-		    "there is no such key");
+		    "%s: there is no such key", unknown);
 	else if (ctl->options.json)
 		ctl_put_json(result);
 	else

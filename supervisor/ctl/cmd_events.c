@@ -37,16 +37,18 @@ int
 cmd_events(struct ctl *ctl)
 {
 	const struct ctl_options *options = &ctl->options;
-	json_t *request;
+	json_t *request, *again = NULL;
 
 	request = json_pack("{s:s}", "command", "events");
 	if (options->given & CTL_OPT_FOLLOW) {
 		/* For ever: who stops reading ends it. */
 		signal(SIGPIPE, SIG_DFL);
 		json_object_set_new(request, "follow", json_true());
+		/* A successor knows of nothing that was told before it. */
+		again = json_copy(request);
 	}
 	if (options->given & CTL_OPT_SINCE)
 		json_object_set_new(request, "since",
 		    json_integer((json_int_t)(options->since_ms / 1000)));
-	return ctl_ask(ctl, request, on_event, ctl, NULL);
+	return ctl_ask_again(ctl, request, again, on_event, ctl, NULL);
 }

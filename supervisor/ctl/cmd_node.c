@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Commands about the whole node: status, workers, reload, restart, stop,
- * drain, log-level and version.
+ * log-level and version.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +10,7 @@
 #include "supervisor/ctl/ctl_command.h"
 #include "supervisor/ctl/ctl_view.h"
 
-#define VIEW_MAX  (1024u * 1024)
-#define BAR_WIDTH 30
+#define VIEW_MAX (1024u * 1024)
 
 static int
 show(struct ctl *ctl, const char *command,
@@ -105,18 +104,6 @@ struct progress {
 };
 
 static void
-draw_bar(long long done, long long total)
-{
-	int filled = total > 0 ? (int)(BAR_WIDTH * done / total) : 0, i;
-
-	fputs("\r[", stderr);
-	for (i = 0; i < BAR_WIDTH; i++)
-		fputc(i < filled ? '#' : '.', stderr);
-	fprintf(stderr, "] %lld of %lld", done, total);
-	fflush(stderr);
-}
-
-static void
 on_progress(const json_t *line, void *arg)
 {
 	struct progress *progress = arg;
@@ -130,7 +117,7 @@ on_progress(const json_t *line, void *arg)
 		ctl_put_json(line);
 		fflush(stdout);
 	} else if (progress->is_terminal) {
-		draw_bar(done, total);
+		ctl_put_bar(done, total, "");
 		progress->bar_shown = true;
 		if (!ok)
 			fprintf(stderr, "\n%s was not replaced in time\n",
@@ -150,7 +137,9 @@ cmd_restart(struct ctl *ctl)
 	json_t *result;
 	int code;
 
-	code = ctl_ask(ctl, json_pack("{s:s}", "command", "restart"),
+	code = ctl_ask(ctl,
+	    json_pack("{s:s, s:b}", "command", "restart", "keepers",
+		(ctl->options.given & CTL_OPT_KEEPERS) != 0),
 	    on_progress, &progress, &result);
 	if (progress.bar_shown)
 		fputc('\n', stderr);
@@ -188,15 +177,6 @@ cmd_stop(struct ctl *ctl)
 	return show_member(ctl,
 	    json_pack("{s:s, s:b}", "command", "stop", "now",
 		(ctl->options.given & CTL_OPT_NOW) != 0),
-	    "state");
-}
-
-int
-cmd_drain(struct ctl *ctl)
-{
-	return show_member(ctl,
-	    json_pack("{s:s, s:b}", "command", "drain", "undo",
-		(ctl->options.given & CTL_OPT_UNDO) != 0),
 	    "state");
 }
 

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "proto/slot.h"
 #include "supervisor/ctl/ctl_text.h"
 
+#define RETRY_NS   (100 * 1000 * 1000)
 #define OUTPUT_MAX (256u * 1024 * 1024)
 /* The relay's slot number, behind those of the gateways. */
 #define RELAY_SLOT ((json_int_t)SLOT_MAX_WORKERS)
@@ -117,9 +119,33 @@ tell_refused(const struct ctl *ctl, const json_t *answer)
 	    ctl_text(answer, "error"), "%.*s", (int)len, text);
 }
 
+/* Until one answers that was not there before, or the time is over: -EPIPE. */
+static int
+ask_successors(struct ctl *ctl, const json_t *again, ctl_line_cb *on_line,
+    void *arg, json_t **out)
+{
+	const struct timespec pause = { .tv_nsec = RETRY_NS };
+	uint64_t until = deadline(ctl);
+	int rc = -EPIPE;
+
+	while (rc == -EPIPE && clock_mono_ms() < until) {
+		ctl_link_close(&ctl->link);
+		ctl->is_served = false;
+		if (ctl_link_open(&ctl->link, ctl->socket) == 0)
+			rc = ctl_ask_quietly(ctl, again, on_line, arg, out);
+		if (rc != -EPIPE)
+			break;
+		if (ctl->is_served)
+			until = deadline(ctl);
+		(void)nanosleep(&pause, NULL);
+	}
+	ctl->is_served = true;
+	return rc;
+}
+
 int
-ctl_ask(struct ctl *ctl, json_t *request, ctl_line_cb *on_line, void *arg,
-    json_t **out)
+ctl_ask_again(struct ctl *ctl, json_t *request, json_t *again,
+    ctl_line_cb *on_line, void *arg, json_t **out)
 {
 	json_t *answer = NULL;
 	int code = ctl_connect(ctl), rc;
@@ -128,10 +154,14 @@ ctl_ask(struct ctl *ctl, json_t *request, ctl_line_cb *on_line, void *arg,
 		*out = NULL;
 	if (code != CTL_DONE) {
 		json_decref(request);
+		json_decref(again);
 		return code;
 	}
 	rc = ctl_ask_quietly(ctl, request, on_line, arg, &answer);
+	if (rc == -EPIPE && again != NULL && ctl->is_served)
+		rc = ask_successors(ctl, again, on_line, arg, &answer);
 	json_decref(request);
+	json_decref(again);
 	if (rc != 0)
 		return tell_broken(ctl, rc);
 	if (!json_is_true(json_object_get(answer, "ok")))
@@ -140,6 +170,13 @@ ctl_ask(struct ctl *ctl, json_t *request, ctl_line_cb *on_line, void *arg,
 		*out = json_incref(json_object_get(answer, "result"));
 	json_decref(answer);
 	return code;
+}
+
+int
+ctl_ask(struct ctl *ctl, json_t *request, ctl_line_cb *on_line, void *arg,
+    json_t **out)
+{
+	return ctl_ask_again(ctl, request, NULL, on_line, arg, out);
 }
 
 int
@@ -207,6 +244,17 @@ ctl_put_line(const char *format, ...)
 	va_start(args, format);
 	put_clean(stdout, "", format, args);
 	va_end(args);
+}
+
+void
+ctl_put_bar(long long done, long long total, const char *more)
+{
+	char bar[CTL_BAR_SIZE];
+
+	ctl_text_bar(done, total, bar);
+	/* The line before may have been longer. */
+	fprintf(stderr, "\r%s %lld of %lld%s\033[K", bar, done, total, more);
+	fflush(stderr);
 }
 
 int

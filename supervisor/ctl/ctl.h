@@ -45,7 +45,13 @@ int ctl_connect(struct ctl *ctl);
 int ctl_ask(struct ctl *ctl, json_t *request, ctl_line_cb *on_line, void *arg,
     json_t **out);
 
-/* The same, quietly: *out is the last line, also {"ok":false,..}.  -errno. */
+/* The same for a wait that may outlive holdfastd: when that is replaced, or
+ * dies and comes back in time, its successor is asked with again, also taken
+ * over. */
+int ctl_ask_again(struct ctl *ctl, json_t *request, json_t *again,
+    ctl_line_cb *on_line, void *arg, json_t **out);
+
+/* ctl_ask(), quietly: *out is the last line, also {"ok":false,..}.  -errno. */
 int ctl_ask_quietly(struct ctl *ctl, const json_t *request,
     ctl_line_cb *on_line, void *arg, json_t **out);
 
@@ -60,6 +66,9 @@ int ctl_put_table(struct ctl_table *table);
 /* A line for people, escaped. */
 void ctl_put_line(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/* A bar of progress over the last one, on stderr; more stands behind it. */
+void ctl_put_bar(long long done, long long total, const char *more);
 
 /* Tells what is wrong, on stderr or, with --json, as an object on stdout;
  * returns code. */

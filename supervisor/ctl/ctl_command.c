@@ -13,6 +13,8 @@
 #define SOON_MS 10000
 /* One slot may take 30 s to get its new tenant. */
 #define SLOW_MS 60000
+/* A phase of an upgrade may take 60 s, and then the way back as long. */
+#define UPGRADE_MS 130000
 
 const struct ctl_command ctl_commands[] = {
 	{ "status", "", 0, 0, 0, SOON_MS, cmd_status,
@@ -31,10 +33,17 @@ const struct ctl_command ctl_commands[] = {
 	    cmd_kick, "close a client's connection" },
 	{ "reload", "", 0, 0, 0, SOON_MS, cmd_reload,
 	    "read the configuration again" },
-	{ "restart", "", 0, 0, 0, SLOW_MS, cmd_restart,
+	{ "restart", "", 0, 0, CTL_OPT_KEEPERS, SLOW_MS, cmd_restart,
 	    "replace all workers, one by one" },
-	{ "drain", "", 0, 0, CTL_OPT_UNDO, SOON_MS, cmd_drain,
-	    "empty the node without stopping it" },
+	{ "drain", "", 0, 0,
+	    CTL_OPT_WITHIN | CTL_OPT_PROFILE | CTL_OPT_PLAN | CTL_OPT_WAIT |
+		CTL_OPT_FORCE,
+	    SOON_MS, cmd_drain, "empty the node without stopping it" },
+	{ "undrain", "", 0, 0, 0, SOON_MS, cmd_undrain,
+	    "take connections again" },
+	{ "upgrade", "", 0, 0, CTL_OPT_BINARY | CTL_OPT_WAIT | CTL_OPT_FORCE,
+	    UPGRADE_MS, cmd_upgrade,
+	    "replace holdfastd and all workers, live" },
 	{ "stop", "", 0, 0, CTL_OPT_NOW, SOON_MS, cmd_stop,
 	    "drain and stop the node" },
 	{ "log-level", "[LEVEL]", 0, 1, 0, SOON_MS, cmd_log_level,
@@ -45,6 +54,14 @@ const struct ctl_command ctl_commands[] = {
 	    "check a configuration without using it" },
 	{ "events", "", 0, 0, CTL_OPT_FOLLOW | CTL_OPT_SINCE, SOON_MS,
 	    cmd_events, "what has happened" },
+	{ "nodes", "", 0, 0, 0, SOON_MS, cmd_nodes, "members of the fleet" },
+	{ "fleet", "", 0, 0, 0, SOON_MS, cmd_fleet,
+	    "leader, limits, blast radius" },
+	{ "pause", "", 0, 0, 0, SOON_MS, cmd_pause,
+	    "declare no node of the fleet dead" },
+	{ "resume", "", 0, 0, 0, SOON_MS, cmd_resume, "end a pause" },
+	{ "ack", "", 0, 0, 0, SOON_MS, cmd_ack,
+	    "let nodes be declared dead that are held back" },
 	{ "top", "", 0, 0, CTL_OPT_INTERVAL | CTL_OPT_COUNT, SOON_MS, cmd_top,
 	    "a live view" },
 	{ "version", "", 0, 0, 0, SOON_MS, cmd_version,
@@ -130,7 +147,9 @@ ctl_command_usage(FILE *file)
 	fputs("\n"
 	      "clients: --filter TEXT --limit N --offset N --slot N"
 	      " --columns A,B,..\n"
-	      "kick: --code N --reason TEXT    stop: --now    drain: --undo\n"
+	      "kick: --code N --reason TEXT    stop: --now\n"
+	      "drain: --within TIME --profile evacuate|gentle --plan --wait\n"
+	      "upgrade: --binary PATH --wait\n"
 	      "events: -f, --follow --since TIME    top: --interval TIME"
 	      " -n, --count N\n\n"
 	      "exit codes: 0 done, 1 refused, 2 usage, 3 not running,"

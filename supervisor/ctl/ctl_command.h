@@ -43,13 +43,20 @@ int cmd_send(struct ctl *ctl);
 int cmd_kick(struct ctl *ctl);
 int cmd_reload(struct ctl *ctl);
 int cmd_restart(struct ctl *ctl);
+int cmd_upgrade(struct ctl *ctl);
 int cmd_stop(struct ctl *ctl);
 int cmd_drain(struct ctl *ctl);
+int cmd_undrain(struct ctl *ctl);
 int cmd_log_level(struct ctl *ctl);
 int cmd_version(struct ctl *ctl);
 int cmd_config_show(struct ctl *ctl);
 int cmd_config_check(struct ctl *ctl);
 int cmd_events(struct ctl *ctl);
 int cmd_top(struct ctl *ctl);
+int cmd_nodes(struct ctl *ctl);
+int cmd_fleet(struct ctl *ctl);
+int cmd_pause(struct ctl *ctl);
+int cmd_resume(struct ctl *ctl);
+int cmd_ack(struct ctl *ctl);
 
 #endif

@@ -22,11 +22,17 @@ enum {
 	CTL_OPT_CODE = 1 << 5,
 	CTL_OPT_REASON = 1 << 6,
 	CTL_OPT_NOW = 1 << 7,
-	CTL_OPT_UNDO = 1 << 8,
+	CTL_OPT_WITHIN = 1 << 8,
 	CTL_OPT_FOLLOW = 1 << 9,
 	CTL_OPT_SINCE = 1 << 10,
 	CTL_OPT_INTERVAL = 1 << 11,
 	CTL_OPT_COUNT = 1 << 12,
+	CTL_OPT_PROFILE = 1 << 13,
+	CTL_OPT_PLAN = 1 << 14,
+	CTL_OPT_WAIT = 1 << 15,
+	CTL_OPT_KEEPERS = 1 << 20,
+	CTL_OPT_BINARY = 1 << 21,
+	CTL_OPT_FORCE = 1 << 22,
 };
 
 struct ctl_options {
@@ -46,6 +52,9 @@ struct ctl_options {
 	uint64_t since_ms;
 	uint64_t interval_ms;
 	uint32_t count;
+	uint64_t within_ms;
+	const char *profile;
+	const char *binary;
 	/* the command, then its arguments; borrowed */
 	char **words;
 	int word_count;

@@ -117,3 +117,19 @@ ctl_text_rate(double per_second, char out[CTL_NUMBER_SIZE])
 	snprintf(out, CTL_NUMBER_SIZE, "%.*f",
 	    per_second > 0 && per_second < 99.95 ? 1 : 0, per_second);
 }
+
+void
+ctl_text_bar(long long done, long long total, char out[CTL_BAR_SIZE])
+{
+	int width = CTL_BAR_SIZE - 3, filled = width, i;
+
+	if (done < 0)
+		filled = 0;
+	else if (done < total)
+		filled = (int)((double)width * (double)done / (double)total);
+	out[0] = '[';
+	for (i = 0; i < width; i++)
+		out[i + 1] = i < filled ? '#' : '.';
+	out[width + 1] = ']';
+	out[width + 2] = '\0';
+}

@@ -13,6 +13,7 @@
 
 /* Enough for each of the ctl_text_* numbers and its NUL. */
 #define CTL_NUMBER_SIZE 32
+#define CTL_BAR_SIZE	33
 
 /* One line of a cell: all that could move a cursor becomes an escape, and so
  * does a backslash, so that no text can pretend to be another's escape. */
@@ -32,5 +33,7 @@ void ctl_text_us(uint64_t us, char out[CTL_NUMBER_SIZE]);
 void ctl_text_duration(uint64_t ms, char out[CTL_NUMBER_SIZE]);
 /* "0", "0.4", "12.5", "3100" */
 void ctl_text_rate(double per_second, char out[CTL_NUMBER_SIZE]);
+/* "[###...]": a third of total is done; full when total is 0. */
+void ctl_text_bar(long long done, long long total, char out[CTL_BAR_SIZE]);
 
 #endif

@@ -42,10 +42,59 @@ add_connections(const json_t *status, struct ctl_table *table)
 
 	if (capacity < wanted)
 		snprintf(lowered, sizeof(lowered),
-		    " (%llu configured; open files are limited)", wanted);
+		    " (%llu configured; open files or tables are limited)",
+		    wanted);
 	ctl_table_cell(table, "connections");
 	ctl_table_cellf(table, "%llu open, %llu opening or closing, of %llu%s",
 	    open, all > open ? all - open : 0, capacity, lowered);
+}
+
+/* Not there while nothing is drained. */
+static void
+add_drain(const json_t *status, struct ctl_table *table)
+{
+	const json_t *drain = json_object_get(status, "drain");
+	long long done = (long long)ctl_int(drain, "done");
+	long long total = (long long)ctl_int(drain, "total");
+	char bar[CTL_BAR_SIZE], rate[CTL_NUMBER_SIZE], eta[CTL_NUMBER_SIZE];
+
+	if (drain == NULL)
+		return;
+	ctl_text_bar(done, total, bar);
+	ctl_text_rate(ctl_real(drain, "rate_per_second"), rate);
+	ctl_text_duration(whole(drain, "eta_ms"), eta);
+	ctl_table_cell(table, "drain");
+	if (json_is_true(json_object_get(drain, "empty")))
+		ctl_table_cellf(table, "%s, all %lld have gone", bar, total);
+	else
+		ctl_table_cellf(table,
+		    "%s %lld left of %lld, %s/s, %s to go, %s%s%s", bar,
+		    total - done, total, rate, eta, ctl_text(drain, "profile"),
+		    strcmp(ctl_text(drain, "lease"), "waiting") == 0 ?
+			", waits for the fleet" :
+			strcmp(ctl_text(drain, "lease"), "paused") == 0 ?
+			", pauses for the fleet" :
+			"",
+		    json_is_true(json_object_get(drain, "stops")) ?
+			", then it stops" :
+			"");
+}
+
+static void
+add_workers(const json_t *status, struct ctl_table *table)
+{
+	unsigned long long have = whole(status, "workers");
+	unsigned long long wanted = whole(status, "workers_wanted");
+	char change[72] = "";
+
+	if (have != wanted)
+		snprintf(change, sizeof(change), ", %llu gateways become %llu",
+		    have, wanted);
+	ctl_table_cell(table, "workers");
+	ctl_table_cellf(table, "%lld of %lld serve, %lld restarts%s",
+	    (long long)ctl_int(status, "serving"),
+	    (long long)ctl_int(status, "slots"),
+	    (long long)ctl_int(status, "restarts"), change);
 }
 
 static void
@@ -85,6 +134,34 @@ add_listeners(const json_t *status, struct ctl_table *table)
 	}
 }
 
+/* Not there without one. */
+static void
+add_fleet(const json_t *status, struct ctl_table *table)
+{
+	const json_t *fleet = json_object_get(status, "fleet");
+	char left[CTL_NUMBER_SIZE];
+
+	if (fleet == NULL)
+		return;
+	ctl_table_cell(table, "fleet");
+	ctl_table_cellf(table,
+	    "%s, %s%s, %lld nodes, %lld connections, partition %s",
+	    ctl_text(fleet, "fleet"), ctl_text(fleet, "place"),
+	    json_is_true(json_object_get(fleet, "leads")) ? ", leads" : "",
+	    (long long)ctl_int(fleet, "nodes"),
+	    (long long)ctl_int(fleet, "connections"),
+	    ctl_text(fleet, "partition"));
+	ctl_table_cell(table, "blast radius");
+	ctl_table_cellf(table, "%.3g %% effective, %.3g %% configured",
+	    100 * ctl_real(fleet, "effective"),
+	    100 * ctl_real(fleet, "fraction"));
+	ctl_table_cell(table, "failover");
+	ctl_text_duration(whole(fleet, "storm_left_ms"), left);
+	ctl_table_cellf(table, "%s%s%s", ctl_text(fleet, "hold"),
+	    ctl_int(fleet, "storm_left_ms") > 0 ? ", storm ends in " : "",
+	    ctl_int(fleet, "storm_left_ms") > 0 ? left : "");
+}
+
 static int
 render(struct ctl_table *table, struct textbuf *out)
 {
@@ -109,11 +186,9 @@ ctl_view_status(const json_t *status, struct textbuf *out)
 	    region[0] == '\0' ? "" : ")");
 	add_state(status, &table);
 	add_connections(status, &table);
-	ctl_table_cell(&table, "workers");
-	ctl_table_cellf(&table, "%lld of %lld serve, %lld restarts",
-	    (long long)ctl_int(status, "serving"),
-	    (long long)ctl_int(status, "slots"),
-	    (long long)ctl_int(status, "restarts"));
+	add_drain(status, &table);
+	add_fleet(status, &table);
+	add_workers(status, &table);
 	add_rates(status, &table);
 	add_listeners(status, &table);
 	return render(&table, out);

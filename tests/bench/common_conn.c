@@ -222,7 +222,7 @@ on_opened(struct client *client, struct conn *conn)
 		hist_add(&client->stats->displaced,
 		    client->now_ns - conn->begun_ns);
 	}
-	conn->attempt = 0;
+	conn->opened_ns = client->now_ns;
 	if (opts->mode == MODE_STORM) {
 		if (opts->sends_close)
 			conn_send_control(client, conn, WIRE_OP_CLOSE,
@@ -339,6 +339,10 @@ conn_end(struct client *client, struct conn *conn, enum conn_state how)
 	}
 	if (opts->mode != MODE_STORM && was_open)
 		conn->begun_ns = client->now_ns;
+	/* A server that accepts and closes at once has not been a success. */
+	if (was_open &&
+	    client->now_ns - conn->opened_ns >= opts->backoff_cap_ns)
+		conn->attempt = 0;
 	if (opts->backoff_base_ns != 0 || opts->mode == MODE_STORM) {
 		reopen_plan(client, conn);
 	} else if (!conn->is_settled) {

@@ -51,9 +51,10 @@ struct conn {
 	uint32_t part_size;
 	struct seq seq;
 	uint64_t client_number;
-	uint64_t begun_ns;	 /* the opening; the loss, when backing off */
-	uint64_t waiting_ns;	 /* since when an answer is awaited */
-	uint64_t silence_ns;	 /* the longest wait */
+	uint64_t begun_ns;   /* the opening; the loss, when backing off */
+	uint64_t waiting_ns; /* since when an answer is awaited */
+	uint64_t silence_ns; /* the longest wait */
+	uint64_t opened_ns;
 	uint64_t hint_ns;	 /* the server's wish for our return */
 	uint8_t *part;		 /* owned by the process: an incomplete frame */
 	uint8_t *pong;		 /* owned by the process */

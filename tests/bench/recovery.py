@@ -18,14 +18,14 @@ MASK = b"\x00\x00\x00\x00"
 class Client:
     """Just enough of a WebSocket to ask for one echo at a time."""
 
-    def __init__(self, port):
+    def __init__(self, port, name="recovery-probe"):
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.settimeout(20)
         self.socket.sendall(
-            b"GET /ws?client_id=recovery-probe HTTP/1.1\r\nHost: localhost\r\n"
+            b"GET /ws?client_id=%s HTTP/1.1\r\nHost: localhost\r\n"
             b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Sec-WebSocket-Version: 13\r\n\r\n")
+            b"Sec-WebSocket-Version: 13\r\n\r\n" % name.encode())
         answer = b""
         while not answer.endswith(b"\r\n\r\n"):
             answer += self.take(1)
@@ -65,6 +65,7 @@ def kill_once(node, client, number):
 
 
 def recovery(counts=(1000, 5000, 15000), kills=10):
+    medians = []
     for count in counts:
         with Node(workers=1, capacity=18000) as node:
             load = Load("hold", node.target, "-c", count, "-t", 0,
@@ -79,11 +80,15 @@ def recovery(counts=(1000, 5000, 15000), kills=10):
                 time.sleep(0.5)
             result = load.stop()
         times.sort()
+        medians.append(times[len(times) // 2])
         yield Row(f"answer after kill -9, {count} connections, median", "ms",
-                  times[len(times) // 2] * 1e3, None,
+                  medians[-1] * 1e3, None,
                   ("<=", 10 + 0.005 * count))
         yield Row(f"answer after kill -9, {count} connections, worst", "ms",
                   times[-1] * 1e3)
         yield Row(f"severed or unanswered of {opened}", "",
                   count - result["live"] + result["lost"] +
                   result["duplicated"], None, ("==", 0))
+    if len(counts) > 1:
+        yield Row("growth of the median per connection", "us",
+                  (medians[-1] - medians[0]) / (counts[-1] - counts[0]) * 1e6)

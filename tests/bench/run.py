@@ -13,6 +13,7 @@ import signal
 import sys
 
 import compare
+import handoff
 import hundred_thousand
 import measure
 import memory
@@ -24,6 +25,7 @@ BENCHES = {
     "echo": compare.echoes,
     "memory": memory.idle_bytes,
     "recovery": recovery.recovery,
+    "handoff": handoff.handoff,
     "100k": hundred_thousand.hundred_thousand,
 }
 
@@ -32,6 +34,7 @@ QUICK = {
     "echo": {"slices": 4, "seconds": 1},
     "memory": {},
     "recovery": {"counts": (1000,), "kills": 5},
+    "handoff": {"counts": (1000,), "moves": 5},
     "100k": {"count": 30000, "seconds": 10},
 }
 

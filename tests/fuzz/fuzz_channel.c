@@ -50,8 +50,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	from = (enum peer_role)(1 << (data[0] % 3));
-	to = (enum peer_role)(1 << (data[1] % 3));
+	from = (enum peer_role)(1 << (data[0] % 7));
+	to = (enum peer_role)(1 << (data[1] % 7));
 	nfds = data[2];
 	if (message_decode(data + 3, size - 3, nfds, from, to, NULL, &kind,
 		&body) != 0)

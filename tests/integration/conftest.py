@@ -20,8 +20,8 @@ def start():
     started = []
     shm_before = shared_memory()
 
-    def begin(settings=None, is_started=True, **more):
-        node = nodes.Node(settings, **more)
+    def begin(settings=None, is_started=True, kind=nodes.Node, **more):
+        node = kind(settings, **more)
         started.append(node)
         return node.start() if is_started else node
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 
-from node import BUILD, SLOW
+from node import BUILD, PATIENCE
 
 
 class Load:
@@ -47,7 +47,7 @@ class Load:
     def wait(self, seconds=60):
         if self.result is None:
             text = self.process.stdout.read()
-            self.process.wait(seconds * SLOW)
+            self.process.wait(seconds * PATIENCE)
             self.result = json.loads(text)
         return self.result
 

@@ -23,6 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build"))
 FAULTS = pathlib.Path(os.environ.get("HOLDFAST_FAULTS_BUILD",
                                      ROOT / "build/faults"))
+# The same version of holdfast with another layout of the tables; the one with
+# the faults knows it.
+OLDER = pathlib.Path(os.environ.get("HOLDFAST_OLDER_BUILD",
+                                    ROOT / "build/older"))
 
 DEFAULTS = {
     "node.id": "test", "node.user": "", "node.workers": 1,
@@ -47,10 +51,17 @@ def is_sanitized(build=BUILD):
 # Counts are divided by it: a sanitized node on a shared CPU is slow.
 SLOW = 4 if is_sanitized() else 1
 
+# Deadlines are multiplied by it: a test that runs beside others waits for
+# their work as well.  What lasts longest when nothing is wrong says nothing.
+PATIENCE = SLOW * (4 if "PYTEST_XDIST_WORKER" in os.environ else 1)
+
+# `make test-long': try everything, however long it takes.
+LONG = os.environ.get("HOLDFAST_LONG", "0") not in ("", "0")
+
 
 def wait_until(fact, seconds=10, what=None):
     """Return fact() as soon as it is true; fail after seconds."""
-    deadline = time.monotonic() + seconds * SLOW
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         found = fact()
         if found:
@@ -107,7 +118,7 @@ class Answer:
 def ask(port, method, path, body=None, headers=None, seconds=10):
     """One HTTP request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port,
-                                            timeout=seconds * SLOW)
+                                            timeout=seconds * PATIENCE)
     try:
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
@@ -134,6 +145,7 @@ class Node:
         self.pass_fds = pass_fds
         self.process = None
         self.port = self.api_port = self.admin_port = None
+        self.agent_port = None
         # what a test expects and its teardown must not complain about
         self.expects_errors = False
         self.expected_exit = 0
@@ -171,6 +183,8 @@ class Node:
                     self.admin_port = item["port"]
                 elif item["for"] == "api":
                     self.api_port = item["port"]
+                elif item["for"] == "agent":
+                    self.agent_port = item["port"]
             return self.admin("/readyz").status == 200
         except OSError:
             return False
@@ -222,6 +236,11 @@ class Node:
         assert values, f"no metric {name} {labels}"
         return sum(values)
 
+    def wait_metric(self, value, name, **labels):
+        """What is counted is often counted after a client could see it."""
+        wait_until(lambda: self.metric(name, **labels) == value, 10,
+                   f"{name} {labels} to be {value}")
+
     def control(self, command, seconds=10, **args):
         """A command on the control socket; the result, or ControlError."""
         for line in self.control_lines(command, seconds, **args):
@@ -233,7 +252,7 @@ class Node:
 
     def control_lines(self, command, seconds=10, **args):
         with socket.socket(socket.AF_UNIX) as stream:
-            stream.settimeout(seconds * SLOW)
+            stream.settimeout(seconds * PATIENCE)
             stream.connect(str(self.run_dir / "control.sock"))
             stream.sendall(json.dumps({"command": command, **args}).encode()
                            + b"\n")
@@ -246,7 +265,7 @@ class Node:
         done = subprocess.run(
             [self.build / "holdfastctl", "-s", self.run_dir / "control.sock",
              *map(str, args)], stdin=subprocess.DEVNULL, text=True,
-            capture_output=True, timeout=seconds * SLOW, check=False)
+            capture_output=True, timeout=seconds * PATIENCE, check=False)
         if check:
             assert done.returncode == 0, (done.stdout, done.stderr)
         return done
@@ -285,6 +304,20 @@ class Node:
                     and process.is_alive(worker["tenant_pid"]) and worker)
         return wait_until(fact, 15, f"tenant number {number}")
 
+    def kill_supervisor(self):
+        """It alone: its workers serve on, start() takes them over."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def kill_one(self, kind, turn):
+        """Another tenant of that kind each turn, if it is there by now."""
+        pids = [pid for pid in self.tenants(kind) if pid]
+        if pids:
+            try:
+                os.kill(pids[turn % len(pids)], signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
     def kill_tenant(self, signo=signal.SIGKILL, slot=0):
         """Signal the slot's tenant and wait for the next one."""
         worker = self.workers()[slot]
@@ -297,7 +330,7 @@ class Node:
         return self.wait(seconds)
 
     def wait(self, seconds=15):
-        return self.process.wait(seconds * SLOW)
+        return self.process.wait(seconds * PATIENCE)
 
     # ---- the end
 
@@ -309,7 +342,7 @@ class Node:
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(15 * SLOW)
+                self.process.wait(15 * PATIENCE)
             except subprocess.TimeoutExpired:
                 complaints.append("holdfastd does not stop")
                 self.process.kill()
@@ -321,7 +354,8 @@ class Node:
         return complaints
 
     def leftover_sockets(self, ports):
-        for name in ("control.sock", "holdfastd.pid"):
+        for name in ("control.sock", "holdfastd.pid", "supervisor.sock",
+                     "slots", "settings"):
             if self.expected_exit == 0 and (self.run_dir / name).exists():
                 yield f"{name} is left"
         for port in ports:
@@ -341,9 +375,10 @@ class Node:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def share(settings=None):
+def share(settings=None, expects_errors=False, **more):
     """The body of a fixture: one node for all tests of a file."""
-    one = Node(settings).start()
+    one = Node(settings, **more).start()
+    one.expects_errors = expects_errors
     process.shared.add(one.pid)
     yield one
     process.shared.discard(one.pid)

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from node import SLOW, ask, wait_until
+from node import PATIENCE, ask, wait_until
 from wire import TEXT, Client
 
 
@@ -34,7 +34,7 @@ def test_dispatch_to_nobody(node):
     assert error.pop("message")
     assert error == {"message_id": "m1", "status": "not_connected",
                      "error": "not_connected", "gateway_node_id": None}
-    assert node.metric("dispatches_total", status="not_connected") == 1
+    node.wait_metric(1, "dispatches_total", status="not_connected")
 
 
 def test_dispatch_after_the_client_left(node):
@@ -74,7 +74,7 @@ def test_dispatch_queued_then_delivered(start):
         texts.append(body)
         with socket.create_connection(("127.0.0.1", node.api_port)) as late:
             texts.append(json.dumps(document("slow", 3)).encode())
-            late.settimeout(10 * SLOW)
+            late.settimeout(10 * PATIENCE)
             late.sendall(b"POST /api/v1/gateway/dispatch?wait_ms=9000 "
                          b"HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
                          b"%d\r\n\r\n%s" % (len(texts[-1]), texts[-1]))

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from node import SLOW, wait_until
+from node import PATIENCE, wait_until
 
 PAGE = """<!doctype html><title>holdfast</title><script>
 const told = [];
@@ -73,7 +73,7 @@ class Page:
         self.thread.start()
 
     def next(self):
-        return self.told.get(timeout=30 * SLOW)
+        return self.told.get(timeout=30 * PATIENCE)
 
     def close(self):
         self.server.shutdown()
@@ -143,4 +143,4 @@ def test_browser_of_a_foreign_origin(start, browse):
     page = browse(node.url("browser"))
     assert page.next() == {"kind": "close", "code": 1006, "reason": "",
                            "clean": False}
-    assert node.metric("handshakes_total", result="forbidden") == 1
+    node.wait_metric(1, "handshakes_total", result="forbidden")

@@ -16,26 +16,31 @@ import time
 import pytest
 
 import node as nodes
-from node import SLOW
+import proof
+from node import LONG, PATIENCE, SLOW
+from slot import check_slot
 from wire import (CLOSE, CONT, FIN, PING, PONG, TEXT, Client, close_frame,
                   frame)
 
 CONTROL_COUNT = 248
+CONTROL_SIGNAL = 252
 CONTROL_WHO = 256
 CONTROL_NEXT = 512
 # A commit is passed by every kind of step: die there in many of them.
-COUNTDOWNS = (1, 2, 3, 5, 8, 13, 21, 34, 55) if SLOW == 1 else (1, 5, 21)
+COUNTDOWNS = (range(1, 90) if LONG else
+              (1, 2, 3, 5, 8, 13, 21, 34, 55) if SLOW == 1 else (1, 5, 21))
 
 
 class Control:
     """The file through which crash points are chosen (proto/crash_point.c)."""
 
-    def __init__(self, path):
+    def __init__(self, path, who="hf-g"):
         self.path = path
         path.write_bytes(bytes(4096))
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 4096)
-        self.map[CONTROL_WHO:CONTROL_WHO + 5] = b"hf-g\0"
+        who = who.encode() + b"\0"
+        self.map[CONTROL_WHO:CONTROL_WHO + len(who)] = who
 
     def write(self, at, point, countdown):
         struct.pack_into("i", self.map, at + CONTROL_COUNT, countdown)
@@ -44,8 +49,9 @@ class Control:
         self.map[at + 1:at + len(name)] = name[1:]
         self.map[at:at + 1] = name[:1]
 
-    def arm(self, point, countdown, then=None):
+    def arm(self, point, countdown, then=None, signo=0):
         """Die there; and, at the next passage of `then`, once more."""
+        struct.pack_into("i", self.map, CONTROL_SIGNAL, signo)
         if then is not None:
             self.write(CONTROL_NEXT, then, 1)
         self.write(0, point, countdown)
@@ -70,7 +76,7 @@ class Script:
         self.held = Client(node, "held")
         self.long = Client(node, "l" * 90)
         self.api = http.client.HTTPConnection("127.0.0.1", node.api_port,
-                                              timeout=20 * SLOW)
+                                              timeout=20 * PATIENCE)
 
     def next(self):
         self.number += 1
@@ -111,7 +117,7 @@ class Script:
         data = text.encode()
         self.parts.send(frame(TEXT, data[:10], fin=False)
                         + frame(PING, b"between"))
-        assert self.parts.take_frame() == (FIN | PONG, b"between")
+        assert self.parts.take_answer() == (FIN | PONG, b"between")
         self.parts.send(frame(CONT, data[10:3000], fin=False))
         time.sleep(0.002)
         self.parts.send(frame(CONT, data[3000:]))
@@ -235,6 +241,7 @@ def crashing(start, tmp_path):
     assert len(points) > 20, points
     yield node, control, script, points
     assert script.plain.echo("the end")
+    assert check_slot(node)["open"] == 5
     assert node.metric("closes_total", cause="quarantine") == 0
     assert node.metric("closes_total", cause="invalid") == 0
 
@@ -254,6 +261,8 @@ def test_every_crash_point(crashing):
           f"never met by a gateway: {missed}")
     assert deaths > 2 * len(points)
     assert node.restarts("killed") > deaths
+    proof.note("gateway tenant, killed at every commit point", deaths, 5,
+               script.number)
 
 
 def test_crash_again_during_adoption(crashing):
@@ -264,9 +273,11 @@ def test_crash_again_during_adoption(crashing):
     deaths = 0
     for number, point in enumerate(name for name in points
                                    if name.startswith(("step.c", "table"))):
-        for then in again[number % 2::2 * SLOW]:
+        for then in again if LONG else again[number % 2::2 * SLOW]:
             before = node.restarts("killed")
             if try_point(node, control, script, point, 1 + number % 5, then):
                 deaths += node.restarts("killed") - before
     print(f"{deaths} deaths")
     assert deaths > len(points)
+    proof.note("gateway tenant, and its successor while that adopts",
+               int(deaths), 5, script.number)

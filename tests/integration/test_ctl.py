@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """holdfastctl against a node that serves."""
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from node import BUILD, SLOW, wait_until
+from node import BUILD, PATIENCE, wait_until
 from wire import TEXT, Client
 
 
@@ -115,12 +116,37 @@ def test_log_level(node):
     assert "debug" in node.ctl("log-level").stdout
     assert node.ctl("log-level", "loud", check=False).returncode == 2
 
+    def shown():
+        value, = parsed(node, "config", "show", "log.level")["values"]
+        return value["value"], value["origin"]
+    assert shown() == ("debug", "holdfastctl log-level")
+    # Tenants that start later are told as well: this one says nothing.
+    node.ctl("log-level", "error")
+    served = node.log().count("event=serving")
+    node.kill_tenant()
+    with Client(node) as client:
+        assert client.echo("x")
+    assert node.log().count("event=serving") == served
+    # A reload tells that it brings the file's value back.
+    changed, = node.control("reload")["changed"]
+    assert (changed["key"], changed["old"], changed["new"]) == \
+        ("log.level", "error", "info")
+    assert shown() == ("info", "default")
+    assert node.control("reload")["changed"] == []
+
 
 def test_config(node):
     text = node.ctl("config", "show").stdout
     assert "websocket.max_message" in text and "holdfast.conf" in text
+    some = node.ctl("config", "show", "websocket", "log.level").stdout
+    assert "websocket.max_message" in some and "log.level" in some
+    assert "node.id" not in some
+    unknown = node.ctl("config", "show", "log.level", "log.lewel",
+                       check=False)
+    assert unknown.returncode == 1 and unknown.stdout == ""
+    assert "log.lewel" in unknown.stderr
     good = subprocess.run([BUILD / "holdfastctl", "config", "check",
-                           node.conf_path], check=False, timeout=10 * SLOW,
+                           node.conf_path], check=False, timeout=10 * PATIENCE,
                           capture_output=True, text=True)
     assert good.returncode == 0, good.stderr
 
@@ -169,9 +195,55 @@ def test_events_until_the_end(node):
         stderr=subprocess.PIPE, text=True)
     assert follow.stdout.readline()
     assert node.stop() == 0
-    error = follow.communicate(timeout=10 * SLOW)[1]
+    error = follow.communicate(timeout=10 * PATIENCE)[1]
     assert follow.returncode == 1
-    assert error == "holdfastctl: holdfastd closed the connection\n"
+    assert error == "holdfastctl: holdfastd has stopped\n"
+
+
+def test_waits_outlive_the_supervisor(start):
+    """Who follows events, or waits for a drain, goes on with the next one."""
+    node = start({"drain.lb_wait": "0"})
+    clients = [Client(node, f"c{i}") for i in range(4)]
+    commands = [["events", "--follow"], ["drain", "--wait", "--within", "1h"]]
+    follow, drain = [subprocess.Popen(
+        [BUILD / "holdfastctl", "-s", node.run_dir / "control.sock", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for words in commands]
+    wait_until(lambda: node.control("drain", plan=True)["state"] == "draining")
+    assert drain.stdout.readline() and follow.stdout.readline()
+    node.kill_supervisor()
+    node.spawn()
+    for client in clients:
+        client.finish()
+    told = drain.communicate(timeout=20 * PATIENCE)
+    assert drain.returncode == 0 and "empty, 4 connections" in told[0], told
+    for line in follow.stdout:
+        if " drained" in line:
+            break
+    assert node.stop() == 0
+    assert follow.communicate(timeout=10 * PATIENCE)[1] \
+        == "holdfastctl: holdfastd has stopped\n"
+
+
+def test_wait_ends_with_the_drain(start):
+    """The next supervisor serves: nothing is drained because one waited."""
+    node = start({"drain.lb_wait": "0"})
+    with Client(node) as client:
+        drain = subprocess.Popen(
+            [BUILD / "holdfastctl", "-s", node.run_dir / "control.sock",
+             "drain", "--wait", "--within", "1h"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert drain.stdout.readline()
+        os.kill(drain.pid, signal.SIGSTOP)
+        node.kill_supervisor()
+        node.spawn()
+        wait_until(lambda: node.ctl("undrain", check=False).returncode
+                   == 0)
+        os.kill(drain.pid, signal.SIGCONT)
+        assert drain.communicate(timeout=20 * PATIENCE)[1] \
+            == "holdfastctl: the drain was undone\n"
+        assert drain.returncode == 1
+        assert client.echo("still here")
 
 
 def test_version(node):
@@ -188,7 +260,7 @@ def test_usage(node):
 def test_not_running(tmp_path):
     done = subprocess.run([BUILD / "holdfastctl", "-s", tmp_path / "none",
                            "status"], capture_output=True, check=False,
-                          timeout=10 * SLOW)
+                          timeout=10 * PATIENCE)
     assert done.returncode == 3
 
 
@@ -204,7 +276,7 @@ def test_stop(node):
                                   b'{"command":"nope"}\n'])
 def test_control_socket_takes_no_nonsense(node, data):
     with socket.socket(socket.AF_UNIX) as stream:
-        stream.settimeout(10 * SLOW)
+        stream.settimeout(10 * PATIENCE)
         stream.connect(str(node.run_dir / "control.sock"))
         try:
             stream.sendall(data)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 """SIGTERM: load balancers first, then every client, one after the other."""
 import signal
+import socket
 import time
 
+import pytest
+
 import process
-from node import SLOW, wait_until
+from node import PATIENCE, SLOW, wait_until
 from wire import Client, Refused, close_frame
 
 CLIENTS = 20
@@ -44,9 +47,10 @@ def test_second_term_ends_it_at_once(start):
     node.process.send_signal(signal.SIGTERM)
     wait_until(lambda: ready(node) == 503, 5, "readyz to say 503")
     node.process.send_signal(signal.SIGTERM)
+    assert client.take_close() == (1012, "")
+    client.send(close_frame(1012))
     assert node.wait() == 0
-    assert time.monotonic() - begun < 10 * SLOW
-    assert client.is_ended()
+    assert time.monotonic() - begun < 10 * PATIENCE
     client.close()
 
 
@@ -61,11 +65,31 @@ def test_undrain_serves_again(start):
     except Refused as refused:
         status, headers, _ = refused.args
         assert status == 503 and int(headers["retry-after"]) > 0
-    node.control("drain", undo=True)
+    node.control("undrain")
     wait_until(lambda: ready(node) == 200, 5, "readyz to say 200")
     assert client.echo("never closed")
     Client(node, "three").finish()
     client.finish()
+
+
+def test_handshakes_are_refused_to_the_end(start):
+    """Also when all that is awaited is the last close handshake, and those
+    that began before: with an answer, not with a reset."""
+    node = start({"websocket.close_timeout": "10s",
+                  "websocket.handshake_timeout": "60s"})
+    deaf = Client(node)
+    with socket.create_connection(("127.0.0.1", node.port)) as silent:
+        silent.settimeout(10 * PATIENCE)
+        wait_until(lambda: node.connections() == 2)
+        node.control("drain", within_ms=5000 * SLOW)
+        assert deaf.take_close()[0] == 1012
+        for _ in range(20):
+            with pytest.raises(Refused):
+                Client(node)
+        answer = silent.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"draining" in answer
+    deaf.close()
+    wait_until(lambda: node.control("status")["drain"]["empty"])
 
 
 def test_orphaned_slots_end_themselves(start):

@@ -238,7 +238,8 @@ def test_not_deflated_is_allowed(packed):
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x00" * 65536,
-                                  bytes(range(256)) * 64])
+                                  bytes(range(256)) * 64],
+                         ids=["empty", "short", "zeros", "all"])
 @pytest.mark.parametrize("level", [0, 1, 9])
 def test_deflated_contents(packed, data, level):
     packed.send(frame(BINARY, deflate(data, level), rsv=RSV1))
@@ -284,7 +285,7 @@ def test_small_window(shared):
     (frame(BINARY, deflate(bytes(1 << 20)), rsv=RSV1), 1009),
     (frame(BINARY, deflate(bytes(100 << 20), 9), rsv=RSV1), 1009),
     (frame(TEXT, b"x", fin=False) + frame(CONT, b"x", rsv=RSV1), 1002),
-])
+], ids=["broken", "not UTF-8", "too big", "bomb", "RSV1 in a fragment"])
 def test_deflate_failures(packed, data, code):
     """A bomb is noticed while it is inflated."""
     packed.send(data)

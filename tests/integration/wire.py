@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from node import SLOW
+from node import PATIENCE, SLOW
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -75,15 +75,16 @@ class Closed(Exception):
 class Raw:
     """A TCP connection to the client port."""
 
-    def __init__(self, node, source=None, rcvbuf=None, port=None):
+    def __init__(self, node, source=None, rcvbuf=None, port=None,
+                 host="127.0.0.1"):
         self.socket = socket.socket()
-        self.socket.settimeout(10 * SLOW)
+        self.socket.settimeout(10 * PATIENCE)
         if rcvbuf:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
                                    rcvbuf)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect(("127.0.0.1", port or node.port))
+        self.socket.connect((host, port or node.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.status = None
@@ -179,17 +180,21 @@ class Client(Raw):
     def send_text(self, text):
         self.send(frame(TEXT, text))
 
-    def take_message(self, opcode=None):
-        """The next data message; pings are answered on the way."""
+    def take_answer(self):
+        """The next frame that is no ping; those are answered."""
         while True:
             first, payload = self.take_frame()
-            if first & 0x0f == PING:
-                self.send(frame(PONG, payload))
-                continue
-            assert first & 0x0f in (TEXT, BINARY), (first, payload)
-            if opcode is not None:
-                assert first & 0x0f == opcode
-            return payload
+            if first & 0x0f != PING:
+                return first, payload
+            self.send(frame(PONG, payload))
+
+    def take_message(self, opcode=None):
+        """The next data message; pings are answered on the way."""
+        first, payload = self.take_answer()
+        assert first & 0x0f in (TEXT, BINARY), (first, payload)
+        if opcode is not None:
+            assert first & 0x0f == opcode
+        return payload
 
     def echo(self, text):
         self.send_text(text)

@@ -10,25 +10,30 @@ import re
 
 from tree import ROOT, finish, sources
 
+# One program in several folders.
+SUPERVISOR = ("supervisor", "supervisor/slot", "supervisor/control",
+              "supervisor/upgrade", "supervisor/fleet")
+
 LAYERS = {
     "lib": ("lib",),
     "proto": ("proto", "lib"),
     "worker": ("worker", "proto", "lib"),
-    "worker/gateway": ("worker/gateway", "worker", "proto", "lib"),
+    "worker/gateway": ("worker/gateway", "worker/gateway/client", "worker",
+                       "proto", "lib"),
     "worker/relay": ("worker/relay", "worker", "proto", "lib"),
     "worker/audit": ("worker/audit", "worker", "proto", "lib"),
-    "supervisor": ("supervisor", "proto", "lib"),
+    **dict.fromkeys(SUPERVISOR, (*SUPERVISOR, "proto", "lib")),
     "supervisor/ctl": ("supervisor/ctl", "proto", "lib"),
 }
 
 # header -> the only files that may include it
 DOORS = {
     "libconfig.h": ("lib/conf_file.c",),
-    "hiredis/*": (),
+    "hiredis/*": ("lib/redis_*.c",),
     "libpq-fe.h": ("worker/audit/*",),
     "sqlite3.h": ("worker/audit/*",),
-    "openssl/*": ("lib/random.c", "worker/gateway/*digest*.c",
-                  "worker/*/*token*.c"),
+    "openssl/*": ("lib/random.c", "lib/redis_tls.c",
+                  "worker/gateway/*digest*.c", "worker/*/*token*.c"),
     "zlib.h": ("worker/gateway/*deflate*.c",),
     "systemd/*": ("supervisor/*.c",),
     "jansson.h": ("lib/json*", "worker/relay/*", "supervisor/*",

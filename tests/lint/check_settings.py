@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""holdfast.conf(5) and etc/holdfast.conf say what proto/settings.c says.
+"""holdfast.conf(5) and etc/holdfast.conf say what proto/settings*.c say.
 
 Each row of the table has an entry in the manual, which begins with its type,
 limits, default and reload class, and a line in the example with its default.
@@ -38,6 +38,7 @@ def type_text(kind, limits, words):
     low, high = limits or (0, 0)
     return {
         "BOOL": "Boolean",
+        "DOUBLE": f"Number from {low} to {high}",
         "COUNT": f"Number from {low} to {high}",
         "DURATION": f"Duration from {duration(low)} to {duration(high)}",
         "SIZE": f"Size from {size(low)} to {size(high)}",
@@ -58,7 +59,9 @@ def value_text(kind, default):
 
 def table():
     """Yield (group, key, line of the manual, line of the example)."""
-    text = (ROOT / "proto/settings.c").read_text(encoding="utf-8")
+    text = "".join((ROOT / "proto" / name).read_text(encoding="utf-8")
+                   for name in ("settings.c", "settings_redis.c",
+                                "settings_fleet.c"))
     lists = {name: re.findall(r"\"(\w+)\"", body)
              for name, body in WORD_LIST.findall(text)}
     for row in text.split("\n\t{\n")[1:]:

@@ -106,7 +106,7 @@ gateway_help_new(void)
 	help->worker.slot = help->table.header;
 	help->worker.slot_no = HELP_SLOT;
 	help->worker.ops = &gateway_ops;
-	help->worker.channel.fd = -1;
+	help->worker.channel.fd = help->worker.handoff_fd = -1;
 	help->worker.base = event_base_new();
 	make_node(help);
 	assert_int_equal(fd_memfd_create("arena", ARENA_BYTES,
@@ -142,8 +142,11 @@ drop_tenant(struct gateway_help *help)
 	event_free(g->on_tick);
 	event_free(g->on_accept_again);
 	event_free(g->on_lazy_wake);
+	event_free(g->upstream.on_room);
 	ring_detach(&g->up);
 	ring_detach(&g->down);
+	if (g->upstream.in.shared != NULL)
+		ring_detach(&g->upstream.in);
 	table_detach(&g->table);
 	arena_free(g->arena);
 	ws_deflate_free(g->deflate);
@@ -432,4 +435,21 @@ gateway_help_at_rest(struct gateway_help *help)
 	}
 	assert_int_equal(arena_used(g->arena), 0);
 	assert_int_equal(atomic_load(&g->slot->step.kind), STEP_NONE);
+}
+
+int
+gateway_help_setup(void **state)
+{
+	struct gateway_help *help = gateway_help_new();
+
+	gateway_help_start(help);
+	*state = help;
+	return 0;
+}
+
+int
+gateway_help_teardown(void **state)
+{
+	gateway_help_free(*state);
+	return 0;
 }

@@ -38,6 +38,9 @@ struct gateway_help {
 
 /* A slot without a tenant; settings are the defaults, echo and no rate. */
 struct gateway_help *gateway_help_new(void);
+/* cmocka fixtures: one that serves is the test's state. */
+int gateway_help_setup(void **state);
+int gateway_help_teardown(void **state);
 void gateway_help_free(struct gateway_help *);
 
 /* Starts a tenant; the one before, if any, is gone without a word. */

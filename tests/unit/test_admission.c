@@ -14,24 +14,8 @@
 
 #include "lib/clock.h"
 #include "tests/unit/gateway_help.h"
+#include "worker/gateway/admission.h"
 #include "worker/gateway/conn.h"
-
-static int
-setup(void **state)
-{
-	struct gateway_help *help = gateway_help_new();
-
-	gateway_help_start(help);
-	*state = help;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	gateway_help_free(*state);
-	return 0;
-}
 
 /* A client that asks once and is refused, or let in and gone again. */
 static void
@@ -80,6 +64,33 @@ test_draining(void **state)
 	expect(help, "/healthz", 503, NULL, COUNTER_HANDSHAKE_HEALTHZ);
 	atomic_store(&help->worker.node.shared->draining, 0);
 	expect(help, "/ws", 101, NULL, COUNTER_HANDSHAKE_OK);
+}
+
+/* While clients of another node come back: spread, and not too many. */
+static void
+test_storm(void **state)
+{
+	struct gateway_help *help = *state;
+	struct node_shared *node = help->worker.node.shared;
+	uint64_t sum = 0;
+	uint32_t i, ms;
+
+	atomic_store(&node->retry_after_ms, 1000);
+	atomic_store(&node->spread_ms, 60000);
+	for (i = 0; i < 1000; i++) {
+		ms = admission_retry_ms(help->g);
+		assert_in_range(ms, 1000, 60000);
+		sum += ms;
+	}
+	assert_in_range(sum / 1000, 25000, 35000);
+	/* A window that ends in a moment is no reason to come at once. */
+	atomic_store(&node->spread_ms, 10);
+	assert_in_range(admission_retry_ms(help->g), 1000, 2000);
+	help->g->handshake_rate = token_rate_make(500, 50);
+	assert_int_equal(admission_rate(help->g).per_second, 500);
+	atomic_store(&node->handshake_limit, 3);
+	assert_int_equal(admission_rate(help->g).per_second, 3);
+	assert_int_equal(admission_rate(help->g).burst, 1);
 }
 
 /* Capacity counts all slots of the node; the one that asks counts itself. */
@@ -187,7 +198,9 @@ test_proxy(void **state)
 	    COUNTER_HANDSHAKE_UNAUTHORIZED);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
+	    gateway_help_teardown)
 
 int
 main(void)
@@ -195,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_plain),
 		CASE(test_draining),
+		CASE(test_storm),
 		CASE(test_capacity),
 		CASE(test_per_address),
 		CASE(test_poisoned),

@@ -120,6 +120,27 @@ test_times(void **state)
 }
 
 static void
+test_bar(void **state)
+{
+	char bar[CTL_BAR_SIZE];
+
+	(void)state;
+	ctl_text_bar(0, 40, bar);
+	assert_string_equal(bar, "[..............................]");
+	ctl_text_bar(20, 40, bar);
+	assert_string_equal(bar, "[###############...............]");
+	ctl_text_bar(40, 40, bar);
+	assert_string_equal(bar, "[##############################]");
+	ctl_text_bar(0, 0, bar);
+	assert_string_equal(bar, "[##############################]");
+	/* What holdfastd says is not believed. */
+	ctl_text_bar(-1, 40, bar);
+	assert_string_equal(bar, "[..............................]");
+	ctl_text_bar(INT64_MAX, 40, bar);
+	assert_string_equal(bar, "[##############################]");
+}
+
+static void
 test_rates(void **state)
 {
 	char text[CTL_NUMBER_SIZE];
@@ -145,6 +166,7 @@ main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_bar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

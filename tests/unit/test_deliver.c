@@ -17,23 +17,6 @@
 #include "tests/unit/gateway_help.h"
 #include "worker/gateway/ws_frame.h"
 
-static int
-setup(void **state)
-{
-	struct gateway_help *help = gateway_help_new();
-
-	gateway_help_start(help);
-	*state = help;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	gateway_help_free(*state);
-	return 0;
-}
-
 static void
 put_deliver(struct gateway_help *help, uint16_t kind, uint64_t token,
     uint32_t rec, uint32_t gen, const char *text)
@@ -309,7 +292,9 @@ test_seen_twice(void **state)
 	(void)close(client);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
+	    gateway_help_teardown)
 
 int
 main(void)

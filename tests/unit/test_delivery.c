@@ -128,7 +128,8 @@ test_other_receipts(void **state)
 		enum delivery_status status;
 	} cases[] = {
 		{ RECEIPT_QUEUED, DELIVERY_QUEUED },
-		{ RECEIPT_NOT_CONNECTED, DELIVERY_NOT_CONNECTED },
+		/* of a connection that another one has replaced */
+		{ RECEIPT_NOT_CONNECTED, DELIVERY_BUSY },
 		{ RECEIPT_DROPPED, DELIVERY_BUSY },
 		{ RECEIPT_STATUS_MAX, DELIVERY_UNKNOWN },
 	};
@@ -146,6 +147,13 @@ test_other_receipts(void **state)
 		relay_help_until(help, &outcome.done);
 		assert_int_equal(outcome.status, cases[i].status);
 	}
+	assert_int_equal(send_to(help, "alice", "x", 0, &outcome),
+	    DELIVERY_PENDING);
+	close_one(&help->gateways[0].table, rec);
+	relay_help_receipt(&help->gateways[0],
+	    expect_message(help, 0, rec, "x"), RECEIPT_NOT_CONNECTED, 9);
+	relay_help_until(help, &outcome.done);
+	assert_int_equal(outcome.status, DELIVERY_NOT_CONNECTED);
 }
 
 static void
@@ -232,6 +240,29 @@ test_slot_gone(void **state)
 	assert_int_equal(outcome.status, DELIVERY_UNKNOWN);
 	assert_false(other.done);
 	assert_int_equal(help->relay.delivery.pending, 1);
+}
+
+/* What is known when the relay leaves: one waits for the receipt, one for a
+ * slow reader. */
+static void
+test_end(void **state)
+{
+	struct relay_help *help = *state;
+	struct outcome queued, sent;
+	uint32_t rec;
+
+	rec = open_one(&help->gateways[0].table, "alice", 5);
+	queue_one(help, rec, 60000, &queued);
+	assert_int_equal(send_to(help, "alice", "y", 60000, &sent),
+	    DELIVERY_PENDING);
+	delivery_end(&help->relay.delivery);
+	assert_int_equal(queued.calls, 1);
+	assert_int_equal(queued.status, DELIVERY_QUEUED);
+	assert_int_equal(sent.calls, 1);
+	assert_int_equal(sent.status, DELIVERY_UNKNOWN);
+	assert_int_equal(help->relay.delivery.pending, 0);
+	delivery_end(&help->relay.delivery);
+	assert_int_equal(queued.calls + sent.calls, 2);
 }
 
 static void
@@ -358,6 +389,7 @@ main(void)
 		CASE(test_no_receipt),
 		CASE(test_followed),
 		CASE(test_slot_gone),
+		CASE(test_end),
 		CASE(test_full),
 		CASE(test_broadcast),
 		CASE(test_broadcast_to_none),

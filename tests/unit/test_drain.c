@@ -20,23 +20,6 @@
 
 #define CLIENTS 8
 
-static int
-setup(void **state)
-{
-	struct gateway_help *help = gateway_help_new();
-
-	gateway_help_start(help);
-	*state = help;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	gateway_help_free(*state);
-	return 0;
-}
-
 static void
 drain(struct gateway_help *help, uint64_t window_ms, bool accept)
 {
@@ -127,10 +110,97 @@ test_hint(void **state)
 	assert_int_equal(len, 2);
 	(void)gateway_help_next(help, told, payload, sizeof(payload), &len);
 	assert_int_equal(sscanf(payload + 2, "reconnect_ms=%u", &ms), 1);
-	assert_in_range(ms, 0, 1300);
+	assert_in_range(ms, 0, 1299);
 	(void)close(plain);
 	(void)close(told);
 	expect_over(help);
+}
+
+static bool
+is_half(void *arg)
+{
+	struct gateway_help *help = arg;
+
+	return help->g->drain_closed >= CLIENTS / 2;
+}
+
+/* The tenant dies in the middle: the next one needs no order to go on, keeps
+ * the end, and does not make up for the pause. */
+static void
+test_resumed(void **state)
+{
+	struct gateway_help *help = *state;
+	struct node_slot_drain *words =
+	    &help->worker.node.shared->slot[HELP_SLOT].drain;
+	int clients[CLIENTS];
+	uint64_t end_ms;
+	uint32_t left;
+
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = gateway_help_open(help,
+		    (const char[]){ (char)('a' + i), '\0' });
+	drain(help, 1500, false);
+	end_ms = atomic_load(&words->end_ms);
+	gateway_help_until(help, is_half, help);
+	gateway_help_start(help);
+	assert_true(help->g->drain_active);
+	assert_true(help->g->draining);
+	assert_true(help->g->drain_leave);
+	assert_int_equal(help->g->drain_code, WS_CLOSE_RESTART);
+	assert_in_range(help->g->drain_end_us, end_ms * 1000,
+	    end_ms * 1000 + 999);
+	assert_true(help->g->drain_closed >= CLIENTS / 2);
+	left = help->g->drain_left;
+	assert_in_range(left, 1, CLIENTS / 2);
+	event_base_loop(help->worker.base, EVLOOP_ONCE);
+	assert_true(left - help->g->drain_left <= 2);
+	for (int i = 0; i < CLIENTS; i++) {
+		gateway_help_expect_close(help, clients[i], WS_CLOSE_RESTART);
+		(void)close(clients[i]);
+	}
+	expect_over(help);
+	assert_int_equal(atomic_load(&words->closed), CLIENTS);
+}
+
+/* At a deadline nobody is asked any more. */
+static void
+test_cut(void **state)
+{
+	struct gateway_help *help = *state;
+	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
+	int silent = gateway_help_open(help, "silent");
+	char payload[126], byte;
+	size_t len;
+
+	drain(help, 0, false);
+	assert_int_equal(gateway_help_next(help, silent, payload,
+			     sizeof(payload), &len),
+	    0x88);
+	order.close_code = WS_CLOSE_RESTART;
+	order.has_cut = order.cut = true;
+	order.has_leave = order.leave = true;
+	drain_on_order(help->g, &order);
+	expect_over(help);
+	assert_false(gateway_help_recv(help, silent, &byte, 1));
+	(void)close(silent);
+}
+
+/* A handshake under way is not cut off: it is told 503. */
+static void
+test_handshake(void **state)
+{
+	struct gateway_help *help = *state;
+	int client = gateway_help_connect(help);
+	char head[1024];
+
+	gateway_help_live(help, 1);
+	drain(help, 60000, false);
+	assert_int_equal(gateway_help_request(help, client, "/ws", head,
+			     sizeof(head)),
+	    503);
+	assert_non_null(strstr(head, "Retry-After:"));
+	(void)close(client);
+	expect_over(help); /* long before the window ends */
 }
 
 /* While it drains and accepts, more come than there were. */
@@ -176,11 +246,17 @@ test_undone(void **state)
 	size_t len;
 
 	drain(help, 60000, false);
+	assert_int_equal(atomic_load(&help->worker.node.shared->slot[HELP_SLOT]
+					  .drain.close_code),
+	    WS_CLOSE_RESTART);
 	undo.has_undo = true;
 	undo.undo = true;
 	drain_on_order(help->g, &undo);
 	assert_int_equal(atomic_load(&help->g->slot->tenant_state),
 	    TENANT_SERVING);
+	/* The next tenant does not take it up again. */
+	gateway_help_start(help);
+	assert_false(help->g->drain_active);
 	gateway_help_frame(help, client, 0x81, "still", 5);
 	(void)gateway_help_next(help, client, got, sizeof(got), &len);
 	assert_string_equal(got, "still");
@@ -189,7 +265,9 @@ test_undone(void **state)
 	(void)close(client);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
+	    gateway_help_teardown)
 
 int
 main(void)
@@ -198,6 +276,9 @@ main(void)
 		CASE(test_nobody),
 		CASE(test_spread),
 		CASE(test_hint),
+		CASE(test_resumed),
+		CASE(test_cut),
+		CASE(test_handshake),
 		CASE(test_newcomers),
 		CASE(test_silent),
 		CASE(test_undone),

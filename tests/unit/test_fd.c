@@ -139,6 +139,23 @@ test_count_and_limit(void **state)
 	assert_true(raised == limit.rlim_max);
 }
 
+static void
+test_same(void **state)
+{
+	int a = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int b = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int copy = dup(a);
+
+	(void)state;
+	assert_true(fd_is_same(a, a));
+	assert_true(fd_is_same(a, copy));
+	assert_false(fd_is_same(a, b));
+	fd_close(&copy);
+	assert_false(fd_is_same(a, -1));
+	fd_close(&a);
+	fd_close(&b);
+}
+
 int
 main(void)
 {
@@ -148,6 +165,7 @@ main(void)
 		cmocka_unit_test(test_memfd_is_sealed),
 		cmocka_unit_test(test_pidfd),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_count_and_limit),
 	};
 

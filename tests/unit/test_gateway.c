@@ -16,23 +16,6 @@
 
 #define BIG (900u * 1024)
 
-static int
-setup(void **state)
-{
-	struct gateway_help *help = gateway_help_new();
-
-	gateway_help_start(help);
-	*state = help;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	gateway_help_free(*state);
-	return 0;
-}
-
 static void
 expect_frame(struct gateway_help *help, int client, uint8_t b0,
     const char *payload)
@@ -251,7 +234,9 @@ test_next_tenant(void **state)
 	(void)close(client);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
+	    gateway_help_teardown)
 
 int
 main(void)

@@ -73,6 +73,26 @@ test_spreads(void **state)
 		assert_in_range(counts[i], 850, 1150);
 }
 
+static void
+test_buckets(void **state)
+{
+	uint32_t counts[17] = { 0 }, moved = 0, before, after;
+
+	(void)state;
+	for (uint64_t i = 0; i < 16000; i++) {
+		before = hash_bucket(i * UINT64_C(0x9e3779b97f4a7c15), 16);
+		after = hash_bucket(i * UINT64_C(0x9e3779b97f4a7c15), 17);
+		assert_true(before < 16);
+		assert_true(after == before || after == 16);
+		moved += after != before;
+		counts[before]++;
+	}
+	for (int i = 0; i < 16; i++)
+		assert_in_range(counts[i], 850, 1150);
+	assert_in_range(moved, 800, 1080);
+	assert_int_equal(hash_bucket(12345, 1), 0);
+}
+
 int
 main(void)
 {
@@ -80,6 +100,7 @@ main(void)
 		cmocka_unit_test(test_one_seed_is_one_key),
 		cmocka_unit_test(test_values_are_for_ever),
 		cmocka_unit_test(test_spreads),
+		cmocka_unit_test(test_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,23 +20,6 @@
 #define INTERVAL_MS 15000u /* the defaults */
 #define MISSES	    2u
 
-static int
-setup(void **state)
-{
-	struct gateway_help *help = gateway_help_new();
-
-	gateway_help_start(help);
-	*state = help;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	gateway_help_free(*state);
-	return 0;
-}
-
 static struct record_body *
 body_of(struct gateway_help *help, uint32_t rec)
 {
@@ -272,7 +255,9 @@ test_close_deadline(void **state)
 	(void)close(client);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
+	    gateway_help_teardown)
 
 int
 main(void)

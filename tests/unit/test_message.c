@@ -18,7 +18,8 @@
 static void
 test_rows_are_filled(void **state)
 {
-	const unsigned all = PEER_SUPERVISOR | PEER_KEEPER | PEER_TENANT;
+	const unsigned all = PEER_SUPERVISOR | PEER_KEEPER | PEER_TENANT |
+	    PEER_GIVER | PEER_TAKER | PEER_OUTGOING | PEER_INCOMING;
 
 	(void)state;
 	assert_null(message_info(MSG_NONE));
@@ -120,6 +121,38 @@ test_round_trip(void **state)
 }
 
 static void
+test_claim_names_each_fd(void **state)
+{
+	Holdfast__Fds__Spec spec = HOLDFAST__FDS__SPEC__INIT;
+	Holdfast__Fds__Spec *specs[2] = { &spec, &spec };
+	Holdfast__Claim claim = HOLDFAST__CLAIM__INIT;
+	enum message_kind kind;
+	ProtobufCMessage *body;
+	uint8_t bytes[64];
+	size_t len;
+
+	(void)state;
+	claim.n_spec = 2;
+	claim.spec = specs;
+	assert_int_equal(message_encode(MSG_CLAIM, &claim.base, bytes,
+			     sizeof(bytes), &len),
+	    0);
+	for (int nfds = 0; nfds < 4; nfds++) {
+		int rc = message_decode(bytes, len, nfds, PEER_TENANT,
+		    PEER_SUPERVISOR, NULL, &kind, &body);
+
+		assert_int_equal(rc, nfds == 2 ? 0 : -EPROTO);
+		if (rc == 0)
+			protobuf_c_message_free_unpacked(body, NULL);
+	}
+	/* Not the other way, nor from a keeper. */
+	assert_int_equal(decode(bytes, len, 2), -EPROTO);
+	assert_int_equal(message_check(MSG_CLAIM, 2, PEER_KEEPER,
+			     PEER_SUPERVISOR),
+	    -EINVAL);
+}
+
+static void
 test_fds_names_each_fd(void **state)
 {
 	Holdfast__Fds__Spec spec = HOLDFAST__FDS__SPEC__INIT;
@@ -148,6 +181,7 @@ main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_fds_names_each_fd),
+		cmocka_unit_test(test_claim_names_each_fd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,43 @@ test_ends_do_not_trust(void **state)
 	close(fd);
 }
 
+/* A ring behind another in one memfd; a consumer that has read ahead sleeps
+ * until there is something that it has not seen. */
+static void
+test_second_ring(void **state)
+{
+	struct ring_entry first, second, third;
+	struct ring one, two;
+	int fd = make_ring(&one, SIZE, -1);
+
+	(void)state;
+	assert_int_equal(ring_format_at(fd, ring_bytes(SIZE), SIZE), -EINVAL);
+	assert_int_equal(ring_attach_at(&two, fd, ring_bytes(SIZE), -1),
+	    -EPROTO);
+	assert_int_equal(ftruncate(fd, (off_t)(2 * ring_bytes(SIZE))), 0);
+	assert_int_equal(ring_format_at(fd, ring_bytes(SIZE) + 8, SIZE),
+	    -EINVAL);
+	assert_int_equal(ring_format_at(fd, ring_bytes(SIZE), SIZE), 0);
+	assert_int_equal(ring_attach_at(&two, fd, ring_bytes(SIZE), -1), 0);
+	assert_int_equal(put(&two, 1, "a", 1), 0);
+	assert_int_equal(put(&two, 2, "b", 1), 0);
+	assert_int_equal(ring_peek(&one, &first), 0);
+	assert_int_equal(ring_peek(&two, &first), 1);
+	assert_int_equal(ring_sleep_behind(&two, &first), 1);
+	assert_int_equal(ring_peek_next(&two, &first, &second), 1);
+	assert_int_equal(ring_sleep_behind(&two, &second), 0);
+	assert_int_equal(ring_sleep(&two), 1);
+	assert_int_equal(put(&two, 3, "c", 1), 0);
+	assert_int_equal(ring_peek_next(&two, &second, &third), 1);
+	assert_int_equal(third.kind, 3);
+	ring_consume(&two, &second);
+	assert_int_equal(ring_peek(&two, &first), 1);
+	assert_int_equal(first.seq, 3);
+	ring_detach(&two);
+	ring_detach(&one);
+	close(fd);
+}
+
 static void
 test_format_and_attach_refuse(void **state)
 {
@@ -453,6 +490,7 @@ main(void)
 		cmocka_unit_test(test_full_and_wrap),
 		cmocka_unit_test(test_ends_do_not_trust),
 		cmocka_unit_test(test_format_and_attach_refuse),
+		cmocka_unit_test(test_second_ring),
 		cmocka_unit_test(test_wakes),
 		cmocka_unit_test(test_killed_and_replaced),
 	};

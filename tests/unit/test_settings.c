@@ -91,6 +91,9 @@ test_validation(void **state)
 		    "listen[1].address" },
 		{ { "listen[]" }, { "0" }, "listen" },
 		{ { "auth.mode" }, { "proxy" }, "auth.trusted_proxies" },
+		{ { "upstream.mode" }, { "stream" }, "upstream.mode" },
+		{ { "upstream.mode", "redis.url" },
+		    { "stream", "redis://10.0.0.1" }, NULL },
 		{ { "auth.mode", "auth.trusted_proxies", "listen[0].address" },
 		    { "proxy", "10.0.0.0/8", "0.0.0.0" }, NULL },
 		{ { "api.address" }, { "10.0.0.1" }, "api.tokens_file" },
@@ -137,6 +140,9 @@ test_round_trip(void **state)
 	set(&sent, "worker.stall", "700ms");
 	set(&sent, "api.max_body", "2KiB");
 	set(&sent, "node.user", "somebody");
+	set(&sent, "redis.url", "redis://10.0.0.1");
+	set(&sent, "redis.user", "relay");
+	set(&sent, "redis.password_file", "/etc/secret");
 	assert_int_equal(settings_pack(&sent, SETTINGS_GATEWAY, &bytes, &len),
 	    0);
 	assert_int_equal(settings_unpack(bytes, len, &got, &skipped), 0);
@@ -149,6 +155,10 @@ test_round_trip(void **state)
 	/* what is not a gateway's business is not sent to one */
 	assert_int_equal(got.api.max_body, 1048576);
 	assert_string_equal(got.node.user, "holdfast");
+	assert_null(memmem(bytes, len, "redis.", strlen("redis.")));
+	assert_null(memmem(bytes, len, "secret", strlen("secret")));
+	assert_string_equal(got.redis.url, "");
+	assert_string_equal(got.redis.password_file, "");
 	free(bytes);
 
 	/* every row reaches whom it is meant for */

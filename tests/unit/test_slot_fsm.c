@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "supervisor/slot_fsm.h"
+#include "supervisor/slot/slot_fsm.h"
 
 /* States in which no process of the slot can be alive. */
 static int
@@ -187,6 +187,39 @@ test_evacuation(void **state)
 }
 
 static void
+test_taken_over(void **state)
+{
+	static const struct story claims[] = {
+		{ SLOT_EV_FOUND, SLOT_AWAITED, SLOT_ACT_AWAIT },
+		{ SLOT_EV_TIMEOUT, SLOT_AWAITED, SLOT_ACT_PROD },
+		{ SLOT_EV_TENANT_STARTED, SLOT_ADOPTING, SLOT_ACT_WATCH },
+		{ SLOT_EV_SERVING, SLOT_SERVING, SLOT_ACT_UP },
+		{ SLOT_EV_KEEPER_LOST, SLOT_KEEPER_LOST, SLOT_ACT_LOST },
+	};
+	static const struct story ends[] = {
+		{ SLOT_EV_FOUND, SLOT_AWAITED, SLOT_ACT_AWAIT },
+		{ SLOT_EV_KEEPER_LOST, SLOT_AWAITED, SLOT_ACT_NONE },
+		{ SLOT_EV_GONE, SLOT_WAITING, SLOT_ACT_RENEW },
+	};
+	static const struct story never[] = {
+		{ SLOT_EV_FOUND, SLOT_AWAITED, SLOT_ACT_AWAIT },
+		{ SLOT_EV_BROKEN, SLOT_DYING, SLOT_ACT_KILL },
+	};
+
+	(void)state;
+	TELL(SLOT_DOWN, claims);
+	TELL(SLOT_DOWN, ends);
+	TELL(SLOT_DOWN, never);
+	/* Only what is down can be found: nothing is started twice. */
+	for (int s = 0; s < SLOT_STATE_MAX; s++)
+		if (s != SLOT_DOWN)
+			assert_int_equal(slot_fsm_step((enum slot_state)s,
+					     SLOT_EV_FOUND)
+					     .action,
+			    SLOT_ACT_UNEXPECTED);
+}
+
+static void
 test_names(void **state)
 {
 	int i, j;
@@ -215,6 +248,7 @@ main(void)
 		cmocka_unit_test(test_ordinary_life),
 		cmocka_unit_test(test_keeper_lost),
 		cmocka_unit_test(test_evacuation),
+		cmocka_unit_test(test_taken_over),
 		cmocka_unit_test(test_names),
 	};
 

@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
-#include "supervisor/stall.h"
+#include "proto/settings.h"
+#include "supervisor/slot/stall.h"
 
 #define STALL 5000
 
@@ -69,6 +71,33 @@ test_crash_window(void **state)
 	    CRASH_WINDOW_MAX);
 }
 
+/* As many as can be configured are counted. */
+static void
+test_crash_window_max(void **state)
+{
+	struct settings *settings = test_calloc(1, sizeof(*settings));
+	struct crash_window *window = test_calloc(1, sizeof(*window));
+	char reason[CONF_REASON_SIZE], text[16];
+	uint32_t i;
+
+	(void)state;
+	conf_table_defaults(settings_table(), settings);
+	snprintf(text, sizeof(text), "%u", CRASH_WINDOW_MAX);
+	assert_int_not_equal(conf_table_set(settings_table(), settings,
+				 "worker.max_crashes", text, reason),
+	    0);
+	assert_int_equal(conf_table_set(settings_table(), settings,
+			     "worker.max_crashes", "1000", reason),
+	    0);
+	for (i = 0; i < settings->worker.max_crashes; i++)
+		assert_true(crash_window_add(window, 1000 + i, 60000) <=
+		    settings->worker.max_crashes);
+	assert_true(crash_window_add(window, 2000, 60000) >
+	    settings->worker.max_crashes);
+	test_free(window);
+	test_free(settings);
+}
+
 int
 main(void)
 {
@@ -77,6 +106,7 @@ main(void)
 		cmocka_unit_test(test_stands_still),
 		cmocka_unit_test(test_watcher_late),
 		cmocka_unit_test(test_crash_window),
+		cmocka_unit_test(test_crash_window_max),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

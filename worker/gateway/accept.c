@@ -19,6 +19,7 @@
 #include "worker/gateway/heartbeat.h"
 
 #define ACCEPT_BATCH	 64
+#define REST_MAX	 65536u
 #define SHARE_PAUSE_US	 5000
 #define SHARE_PAUSES	 4u /* in a row; then accept a batch all the same */
 #define TROUBLE_PAUSE_US 100000
@@ -43,9 +44,16 @@ accept_interest(struct gateway *g, uint32_t i, int op, uint32_t events)
 void
 accept_watch(struct gateway *g)
 {
-	for (uint32_t i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (uint32_t i = 0; i < SLOT_MAX_LISTENERS; i++)
 		if (g->listeners[i].fd >= 0 && !g->listeners[i].watched)
 			accept_interest(g, i, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+void
+accept_unwatch(struct gateway *g, uint32_t listener, int fd)
+{
+	(void)epoll_ctl(g->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	g->listeners[listener] = (struct gateway_listener){ .fd = -1 };
 }
 
 static void
@@ -58,7 +66,7 @@ accept_pause(struct gateway *g, uint64_t us, enum counter why)
 
 	counter_add(gateway_counters(g), why, 1);
 	g->accept_paused = true;
-	for (uint32_t i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (uint32_t i = 0; i < SLOT_MAX_LISTENERS; i++)
 		if (g->listeners[i].fd >= 0 && g->listeners[i].watched)
 			accept_interest(g, i, EPOLL_CTL_MOD, 0);
 	(void)event_add(g->on_accept_again, &tv);
@@ -68,7 +76,7 @@ void
 accept_resume(struct gateway *g)
 {
 	g->accept_paused = false;
-	for (uint32_t i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (uint32_t i = 0; i < SLOT_MAX_LISTENERS; i++)
 		if (g->listeners[i].fd >= 0 && !g->listeners[i].watched)
 			accept_interest(g, i, EPOLL_CTL_MOD, EPOLLIN);
 }
@@ -105,10 +113,11 @@ static bool
 accept_rate_allows(struct gateway *g)
 {
 	uint64_t queue_us = g->worker->settings.admission.queue_ms * 1000;
+	struct token_rate rate = admission_rate(g);
 	uint64_t wait_ns = token_bucket_wait_ns(
 	    atomic_load_explicit(&g->worker->node.shared->handshake_tat,
 		memory_order_relaxed),
-	    &g->handshake_rate, g->now_us * 1000, 1);
+	    &rate, g->now_us * 1000, 1);
 
 	if (wait_ns == 0)
 		return true;
@@ -130,6 +139,10 @@ accept_take(struct gateway *g, uint32_t listener, int fd,
 	uint32_t rec, gen;
 	int rc = table_take_free(&g->table, &rec);
 
+	if (rc == -ENOSPC) {
+		turn_away(g, fd);
+		return rc;
+	}
 	if (rc == 0)
 		rc = ipaddr_from_sockaddr(sa, &addr, &(uint16_t){ 0 });
 	if (rc != 0) {
@@ -184,12 +197,14 @@ accept_one(struct gateway *g, uint32_t listener)
 		if (rc == -ECONNABORTED || rc == -EINTR || rc == -EPROTO)
 			return true;
 	} else {
+		struct token_rate rate = admission_rate(g);
+
 		rc = accept_take(g, listener, fd, (struct sockaddr *)&sa,
 		    token_bucket_take_shared(
-			&g->worker->node.shared->handshake_tat,
-			&g->handshake_rate, g->now_us * 1000, 1));
+			&g->worker->node.shared->handshake_tat, &rate,
+			g->now_us * 1000, 1));
 	}
-	if (rc == 0)
+	if (rc == 0 || rc == -ENOSPC) /* -ENOSPC: it was told 503 */
 		return true;
 	counter_add(gateway_counters(g), COUNTER_ACCEPT_ERRORS, 1);
 	log_warn("accept_failed", "new connections wait in the backlog",
@@ -211,7 +226,7 @@ accept_is_for_others(const struct gateway *g)
 void
 accept_on_ready(struct gateway *g, uint32_t listener)
 {
-	if (g->accept_paused || listener >= SETTINGS_MAX_LISTEN ||
+	if (g->accept_paused || listener >= SLOT_MAX_LISTENERS ||
 	    g->listeners[listener].fd < 0)
 		return;
 	if (accept_is_for_others(g)) {
@@ -227,4 +242,14 @@ accept_on_ready(struct gateway *g, uint32_t listener)
 	for (int i = 0; i < ACCEPT_BATCH; i++)
 		if (!accept_one(g, listener))
 			return;
+}
+
+void
+accept_rest(struct gateway *g, uint32_t listener)
+{
+	if (g->draining)
+		return;
+	for (uint32_t i = 0; i < REST_MAX && accept_one(g, listener); i++)
+		if (i % ACCEPT_BATCH == 0)
+			worker_beat(g->worker);
 }

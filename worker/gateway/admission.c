@@ -14,7 +14,25 @@
 
 #define TIGHT_PERCENT 85u
 
-static uint32_t
+struct token_rate
+admission_rate(const struct gateway *g)
+{
+	uint32_t limit =
+	    atomic_load_explicit(&g->worker->node.shared->handshake_limit,
+		memory_order_relaxed);
+
+	return limit == 0 ? g->handshake_rate :
+			    token_rate_make(limit, limit / 10 + 1);
+}
+
+uint32_t
+admission_spread_ms(const struct gateway *g)
+{
+	return atomic_load_explicit(&g->worker->node.shared->spread_ms,
+	    memory_order_relaxed);
+}
+
+uint32_t
 admission_retry_ms(const struct gateway *g)
 {
 	uint32_t node =
@@ -23,9 +41,12 @@ admission_retry_ms(const struct gateway *g)
 	uint64_t least = g->worker->settings.admission.retry_after_ms;
 	uint32_t ms = node > least ? node : (uint32_t)least;
 
+	uint32_t spread = admission_spread_ms(g);
+
 	if (ms == 0)
 		ms = 1000;
-	return ms + random_below(ms); /* spread: they all come back */
+	/* Evenly: they all come back. */
+	return ms + random_below(spread > 2 * ms ? spread - ms : ms);
 }
 
 bool

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/token_bucket.h"
 #include "proto/counters.h"
 
 struct gateway;
@@ -26,6 +27,15 @@ bool admission_ask(struct gateway *, struct step_work *, const char *id,
 /* Condition of the node in one word for GET /healthz; *out_retry_ms stays 0
  * when clients are welcome. */
 const char *admission_word(struct gateway *, uint32_t *out_retry_ms);
+
+/* Handshakes of the node: as configured, or what a storm leaves it. */
+struct token_rate admission_rate(const struct gateway *);
+
+/* How long clients of another node still come back, 0: there is no storm. */
+uint32_t admission_spread_ms(const struct gateway *);
+
+/* How long somebody who is refused now should stay away. */
+uint32_t admission_retry_ms(const struct gateway *);
 
 bool admission_is_proxy(const struct gateway *, const uint8_t addr[16]);
 

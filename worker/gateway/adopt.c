@@ -132,7 +132,7 @@ adopt_listener_of(const struct gateway *g, int fd)
 	    getsockname(fd, (struct sockaddr *)&sa, &len) != 0 ||
 	    ipaddr_from_sockaddr((struct sockaddr *)&sa, &addr, &port) != 0)
 		return -1;
-	for (int i = 0; i < SETTINGS_MAX_LISTEN; i++)
+	for (int i = 0; i < (int)SLOT_MAX_LISTENERS; i++)
 		if (g->listeners[i].fd >= 0 && g->listeners[i].port == port)
 			return i;
 	return -1;
@@ -153,6 +153,16 @@ adopt_claims_fd(struct gateway *g, int fd)
 	return true;
 }
 
+/* Something was read or written: it was being turned away. */
+static bool
+adopt_is_touched(int fd)
+{
+	uint64_t taken = 0, given = 0;
+
+	return settle_counts(fd, false, &taken, &given) == 0 &&
+	    taken + given > 0;
+}
+
 /* Accepted by the tenant that died, but in no record: nothing was read. */
 static uint32_t
 adopt_orphans(struct gateway *g)
@@ -165,7 +175,7 @@ adopt_orphans(struct gateway *g)
 		int fd = g->orphans[i];
 		int listener = adopt_listener_of(g, fd);
 
-		if (listener < 0 ||
+		if (listener < 0 || adopt_is_touched(fd) ||
 		    getpeername(fd, (struct sockaddr *)&sa, &len) != 0) {
 			(void)close(fd);
 			continue;

@@ -47,6 +47,14 @@ adopt_was_fault(const struct gateway *g)
 	}
 }
 
+/* Did it fail by itself?  Whoever kills a process from outside does not. */
+static bool
+adopt_was_crash(const struct gateway *g)
+{
+	return adopt_was_fault(g) || g->slot->last_exit > 0 ||
+	    atomic_load(&g->slot->killed_for_stall) == STALL_WAS_IT;
+}
+
 static bool
 adopt_was_killed(const struct gateway *g)
 {
@@ -202,6 +210,7 @@ adopt_finish_announced(struct gateway *g, enum step_kind kind, uint32_t rec,
 		step_finish(g);
 	} else if (kind == STEP_READ && n > 0) {
 		counter_add(gateway_counters(g), COUNTER_SETTLED_IN, 1);
+		w->told = atomic_load(&g->slot->step.in_len) != 0;
 		conn_take(g, w, (size_t)n, false);
 	} else if (kind == STEP_WRITE) {
 		step_finish(g);
@@ -223,7 +232,7 @@ adopt_step(struct gateway *g)
 	int rc;
 
 	if (kind == STEP_NONE) {
-		if (fault)
+		if (adopt_was_crash(g))
 			h->unattributed++;
 		h->death_count = 0;
 		return;

@@ -18,6 +18,8 @@
 #include "worker/gateway/heartbeat.h"
 #include "worker/gateway/input.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/pressure.h"
+#include "worker/gateway/upstream.h"
 #include "worker/gateway/ws_frame.h"
 
 uint64_t
@@ -161,7 +163,9 @@ conn_take(struct gateway *g, struct step_work *w, size_t n, bool gone)
 	if (gone)
 		conn_die(g, w, conn_eof_cause(w));
 	else
-		input_bytes(g, w, g->table.scratch_in, n);
+		n = input_bytes(g, w, g->table.scratch_in, n);
+	if (w->peeked && n > 0)
+		upstream_settle(g, w, (uint32_t)n);
 	step_commit(g);
 	if (state == RECORD_HANDSHAKE && w->body.state == RECORD_OPEN) {
 		g->open++;
@@ -174,18 +178,23 @@ conn_take(struct gateway *g, struct step_work *w, size_t n, bool gone)
 	conn_settle_kick(g);
 }
 
-static void
+void
 conn_read(struct gateway *g, uint32_t rec)
 {
 	struct step_work *w = step_begin(g, STEP_READ, rec);
+	bool peeks = upstream_is_stream(g);
 	ssize_t n = recv(w->body.fd, g->table.scratch_in, SLOT_SCRATCH_IN,
-	    MSG_DONTWAIT);
+	    MSG_DONTWAIT | (peeks ? MSG_PEEK : 0));
+	bool is_nothing = n < 0 && (errno == EAGAIN || errno == EINTR);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+	if (is_nothing && !(w->body.flags & RECORD_HELD)) {
 		step_end(g);
 		return;
 	}
-	conn_take(g, w, n > 0 ? (size_t)n : 0, n <= 0);
+	w->peeked = peeks;
+	conn_take(g, w, n > 0 ? (size_t)n : 0, n <= 0 && !is_nothing);
+	if (w->held)
+		upstream_hold(g);
 }
 
 void
@@ -195,6 +204,7 @@ conn_on_event(struct gateway *g, uint32_t rec, uint32_t gen, uint32_t events)
 
 	if (rec >= g->table.capacity)
 		return;
+	pressure_relieve(g, 0);
 	body = &g->table.records[rec].body;
 	/* The connection may have died earlier in this batch. */
 	if (body->gen != gen || body->state == RECORD_FREE)
@@ -207,7 +217,7 @@ conn_on_event(struct gateway *g, uint32_t rec, uint32_t gen, uint32_t events)
 	}
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	if (!(body->flags & RECORD_PAUSED))
+	if (!(body->flags & RECORD_UNREAD))
 		conn_read(g, rec);
 	else if (events & (EPOLLHUP | EPOLLERR))
 		conn_kill(g, rec, COUNTER_CLOSE_EOF);

@@ -21,6 +21,9 @@ struct step_work;
 void conn_on_event(struct gateway *, uint32_t rec, uint32_t gen,
     uint32_t events);
 
+/* A read step: what the socket has, as far as it may be taken. */
+void conn_read(struct gateway *, uint32_t rec);
+
 /* Second half of a read step: n bytes lie in the in scratch, or the peer has
  * gone.  Also called on adoption for bytes read by a tenant that died. */
 void conn_take(struct gateway *, struct step_work *, size_t n, bool gone);

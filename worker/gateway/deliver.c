@@ -14,6 +14,7 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/heartbeat.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/pressure.h"
 #include "worker/gateway/ws_frame.h"
 
 #define DELIVER_BATCH	256
@@ -72,6 +73,11 @@ deliver_refuse(struct gateway *g, uint64_t seq, uint64_t token, uint32_t rec,
 	    status == RECEIPT_DROPPED ? COUNTER_DROPPED_SLOW :
 					COUNTER_DELIVER_NOT_CONNECTED,
 	    1);
+	/* A successor may find room where there was none: once the relay was
+	 * told that the message is dropped it must not be looked at again.  A
+	 * receipt that is lost instead makes the outcome unknown. */
+	if (status == RECEIPT_DROPPED)
+		commit_store(&g->slot->ring_applied, seq);
 	if (token != 0)
 		deliver_tell(g, &r);
 	commit_store(&g->slot->ring_applied, seq);
@@ -119,6 +125,8 @@ deliver_message(struct gateway *g, const struct ring_entry *e)
 	if (e->len < sizeof(d))
 		return;
 	memcpy(&d, e->data, sizeof(d));
+	if (deliver_is_open(g, d.rec, d.gen))
+		pressure_relieve(g, pressure_need(g, d.rec, e->len));
 	if (!deliver_is_open(g, d.rec, d.gen)) {
 		deliver_refuse(g, e->seq, d.token, d.rec, d.gen,
 		    RECEIPT_NOT_CONNECTED);
@@ -199,6 +207,9 @@ deliver_broadcast(struct gateway *g, const struct ring_entry *e)
 		if (g->table.records[rec].body.state != RECORD_OPEN)
 			continue;
 		n++;
+		pressure_relieve(g, pressure_need(g, rec, e->len));
+		if (g->table.records[rec].body.state != RECORD_OPEN)
+			continue;
 		w = step_begin(g, STEP_DELIVER, rec);
 		if (!deliver_into(g, w,
 			d.opcode == WS_OP_BINARY ? WS_OP_BINARY : WS_OP_TEXT,

@@ -13,6 +13,9 @@ struct gateway;
 /* The supervisor's order: begin, or undo. */
 void drain_on_order(struct gateway *, const Holdfast__Drain *);
 
+/* A tenant starts: goes on with what the one before was ordered to do. */
+void drain_resume(struct gateway *);
+
 /* Closes what is due by now; each tick. */
 void drain_run(struct gateway *);
 

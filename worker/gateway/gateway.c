@@ -23,6 +23,8 @@
 #include "worker/gateway/deliver.h"
 #include "worker/gateway/drain.h"
 #include "worker/gateway/heartbeat.h"
+#include "worker/gateway/upstream.h"
+#include "worker/gateway/watch.h"
 #include "worker/gateway/ws_frame.h"
 
 #define GATEWAY_EVENTS	512
@@ -130,6 +132,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 	}
 	worker_beat(g->worker);
 	gateway_wake_up(g);
+	upstream_wake(g);
 	if (began != 0)
 		histogram_record(
 		    &gateway_counters(g)->histogram[HISTOGRAM_LOOP_LAG_US],
@@ -160,8 +163,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	gateway_clock(g);
 	heartbeat_run(g);
 	drain_run(g);
+	turn_away_run(g);
 	if (g->down_waits)
 		deliver_run(g);
+	upstream_apply(g);
+	upstream_wake(g);
 	gateway_publish(g);
 	worker_beat(g->worker);
 	gateway_wake_up(g);
@@ -197,6 +203,7 @@ gateway_apply_settings(struct gateway *g)
 	    s->memory.max_arena / (slots > 0 ? slots : 1));
 	atomic_store(&g->slot->arena_limit_kib,
 	    (uint32_t)(arena_limit(g->arena) / 1024));
+	upstream_apply(g);
 }
 
 static int
@@ -214,7 +221,7 @@ gateway_map_arena(struct gateway *g)
 static void
 gateway_find_listeners(struct gateway *g)
 {
-	for (uint32_t i = 0; i < SETTINGS_MAX_LISTEN; i++) {
+	for (uint32_t i = 0; i < SLOT_MAX_LISTENERS; i++) {
 		struct sockaddr_storage sa;
 		socklen_t len = sizeof(sa);
 		struct ipaddr addr;
@@ -280,28 +287,18 @@ gateway_attach(struct worker *worker)
 	return adopt_records(g);
 }
 
-/* The epoll set is the slot's: the first tenant makes it. */
+/* The epoll set is the slot's: the first tenant makes it, or whoever takes the
+ * slot over. */
 static int
 gateway_open_set(struct gateway *g)
 {
-	int rc;
-
 	g->epoll_fd = worker_fd(g->worker, SLOT_FD_EPOLL, 0);
 	if (g->epoll_fd >= 0)
 		return 0;
 	g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (g->epoll_fd < 0)
 		return -errno;
-	rc = worker_fd_put(g->worker, SLOT_FD_EPOLL, 0, g->epoll_fd);
-	if (rc != 0)
-		return rc;
-	for (uint32_t i = 0; i < atomic_load(&g->slot->high_water); i++) {
-		const struct record_body *b = &g->table.records[i].body;
-
-		if (b->state != RECORD_FREE && b->fd >= 0)
-			step_interest(g, i, b, EPOLL_CTL_ADD);
-	}
-	return 0;
+	return worker_fd_put(g->worker, SLOT_FD_EPOLL, 0, g->epoll_fd);
 }
 
 static int
@@ -317,8 +314,10 @@ gateway_events(struct gateway *g)
 	g->on_tick = event_new(base, -1, EV_PERSIST, on_tick, g);
 	g->on_accept_again = event_new(base, -1, 0, on_accept_again, g);
 	g->on_lazy_wake = event_new(base, -1, 0, on_lazy_wake, g);
+	g->upstream.on_room = event_new(base, -1, 0, upstream_on_room, g);
 	if (g->on_ready == NULL || g->on_down == NULL || g->on_tick == NULL ||
-	    g->on_accept_again == NULL || g->on_lazy_wake == NULL)
+	    g->on_accept_again == NULL || g->on_lazy_wake == NULL ||
+	    g->upstream.on_room == NULL)
 		return -ENOMEM;
 	if (event_add(g->on_ready, NULL) != 0 ||
 	    event_add(g->on_down, NULL) != 0 ||
@@ -339,9 +338,12 @@ gateway_start(struct worker *worker, Holdfast__Serving *out)
 	if (rc != 0)
 		return rc;
 	adopt_connections(g, out);
-	ring_wake(&g->up); /* in case a wake-up died with our predecessor */
+	/* in case a wake-up died with our predecessor */
+	ring_wake(&g->up);
+	upstream_hold(g); /* likewise clients that it let wait */
 	accept_watch(g);
 	atomic_store(&worker->node.shared->slot[worker->slot_no].accepting, 1);
+	drain_resume(g);
 	return 0;
 }
 
@@ -363,12 +365,28 @@ gateway_fd_changed(struct worker *worker, enum slot_fd_kind kind,
 {
 	struct gateway *g = worker->context;
 
-	(void)index;
-	(void)old_fd;
-	if (kind != SLOT_FD_LISTENER)
+	if (kind != SLOT_FD_LISTENER || index >= SLOT_MAX_LISTENERS)
 		return;
+	if (old_fd != -1)
+		accept_unwatch(g, index, old_fd);
 	gateway_find_listeners(g);
 	accept_watch(g);
+}
+
+static bool
+gateway_fd_going(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
+    int fd)
+{
+	struct gateway *g = worker->context;
+
+	if (kind != SLOT_FD_LISTENER || index >= SLOT_MAX_LISTENERS)
+		return false;
+	gateway_clock(g);
+	if (g->listeners[index].fd == fd)
+		accept_rest(g, index);
+	accept_unwatch(g, index, fd);
+	gateway_wake_up(g);
+	return true;
 }
 
 static void
@@ -394,15 +412,45 @@ gateway_message(struct worker *worker, struct message *m)
 		drain_on_order(g, (const Holdfast__Drain *)m->body);
 }
 
+static int
+gateway_each_socket(struct worker *worker, uint32_t from, worker_socket_cb *cb,
+    void *arg)
+{
+	struct gateway *g = worker->context;
+	uint32_t high = atomic_load(&g->slot->high_water);
+	int rc = 0;
+
+	for (uint32_t i = from; rc == 0 && i < high; i++) {
+		const struct record_body *b = &g->table.records[i].body;
+
+		if (b->state != RECORD_FREE && b->fd >= 0)
+			rc = cb(i, b->gen, b->fd, arg);
+	}
+	for (uint32_t i = 0; rc == 0 && i < g->orphan_count; i++)
+		rc = cb(RECORD_NONE, 0, g->orphans[i], arg);
+	return rc;
+}
+
 static void
 gateway_orphaned(struct worker *worker)
 {
 	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
+	struct gateway *g = worker->context;
+	uint64_t end_us;
 
+	/* A tenant before us has begun it. */
+	if (g->drain_active && g->drain_leave)
+		return;
+	gateway_clock(g);
 	order.close_code = WS_CLOSE_RESTART;
 	order.window_ms = worker->settings.drain.window_ms;
+	end_us = g->now_us + order.window_ms * 1000;
+	if (g->drain_active && g->drain_end_us < end_us)
+		order.window_ms = g->drain_end_us > g->now_us ?
+		    (g->drain_end_us - g->now_us) / 1000 :
+		    0;
 	order.has_leave = order.leave = true;
-	drain_on_order(worker->context, &order);
+	drain_on_order(g, &order);
 }
 
 const struct worker_ops gateway_ops = {
@@ -414,7 +462,11 @@ const struct worker_ops gateway_ops = {
 	.attach = gateway_attach,
 	.start = gateway_start,
 	.fd_changed = gateway_fd_changed,
+	.fd_going = gateway_fd_going,
 	.settings_changed = gateway_settings_changed,
 	.message = gateway_message,
 	.orphaned = gateway_orphaned,
+	.each_socket = gateway_each_socket,
+	.watch = watch_early,
+	.watch_rest = watch_rest,
 };

@@ -4,8 +4,8 @@
  * knows privately; everything that must outlive it is in the table and the
  * arena.  Modules: accept (new connections, admission), handshake, input
  * (frames to messages), output (bytes to the client), conn (events, closing,
- * death), heartbeat, deliver (ring from the relay), step (the journal) and
- * adopt (what the tenant before left behind).
+ * death), heartbeat, deliver (ring from the relay), upstream (messages
+ * to it), step (the journal) and adopt (what the tenant before left behind).
  */
 #ifndef HOLDFAST_GATEWAY_GATEWAY_H
 #define HOLDFAST_GATEWAY_GATEWAY_H
@@ -19,6 +19,8 @@
 #include "proto/ring.h"
 #include "proto/table.h"
 #include "worker/gateway/step.h"
+#include "worker/gateway/turn_away.h"
+#include "worker/gateway/upstream.h"
 #include "worker/gateway/ws_deflate.h"
 #include "worker/worker.h"
 
@@ -38,6 +40,7 @@ struct gateway {
 	struct arena *arena; /* owned */
 	struct ring up;
 	struct ring down;
+	struct upstream upstream;
 	struct timer_wheel wheel;
 	struct ws_deflate *deflate; /* owned */
 	uint8_t *message;	    /* owned: a message being put together */
@@ -45,7 +48,7 @@ struct gateway {
 	struct step_work work;
 
 	int epoll_fd; /* the slot's */
-	struct gateway_listener listeners[SETTINGS_MAX_LISTEN];
+	struct gateway_listener listeners[SLOT_MAX_LISTENERS];
 	struct event *on_ready;
 	struct event *on_down;
 	struct event *on_tick;
@@ -55,15 +58,14 @@ struct gateway {
 	/* time, read once a batch */
 	uint64_t now_us;
 	uint32_t now_ms;
-
 	/* from the settings */
 	struct token_rate handshake_rate;
 	struct token_rate message_rate;
 	struct token_rate byte_rate;
-
 	/* accepting */
 	bool accept_paused;
 	bool draining;
+	struct turn_away turn_away;
 	uint32_t share_pauses;	      /* in a row */
 	uint64_t rate_short_since_us; /* 0: the bucket has tokens */
 
@@ -71,13 +73,14 @@ struct gateway {
 	bool drain_active;
 	bool drain_leave;
 	bool drain_told;
+	bool drain_cut; /* without close handshakes */
 	uint16_t drain_code;
-	uint32_t drain_next;
-	uint64_t drain_start_us;
-	uint64_t drain_window_us;
-	uint32_t drain_total;
-	uint32_t drain_done;
-
+	uint32_t drain_next; /* record to be looked at */
+	uint32_t drain_left; /* open, when counted last, less those closed */
+	uint32_t drain_closed;
+	uint64_t drain_end_us;
+	uint64_t drain_due_us;	 /* of the next close */
+	uint64_t drain_count_us; /* when they are counted again */
 	bool leaving;
 	bool down_waits; /* deliveries wait for room in the ring up */
 	bool up_dirty;	 /* entries were put since the last wake */

@@ -12,9 +12,11 @@
 #include "lib/clock.h"
 #include "lib/random.h"
 #include "worker/gateway/admission.h"
+#include "worker/gateway/client_file.h"
 #include "worker/gateway/client_id.h"
 #include "worker/gateway/conn.h"
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/heartbeat.h"
 #include "worker/gateway/http_answer.h"
 #include "worker/gateway/http_query.h"
 #include "worker/gateway/http_request.h"
@@ -61,6 +63,21 @@ handshake_healthz(struct gateway *g, struct step_work *w)
 
 	input_drop(g, w);
 	if (n < 0 || output_bytes(g, w, answer, (size_t)n) != 0)
+		conn_die(g, w, COUNTER_HANDSHAKE_HEALTHZ);
+	else
+		conn_linger(g, w, 0, COUNTER_HANDSHAKE_HEALTHZ);
+}
+
+static void
+handshake_file(struct gateway *g, struct step_work *w,
+    const struct client_file *file)
+{
+	char head[HTTP_ANSWER_MAX];
+	int n = client_file_head_format(file, head, sizeof(head));
+
+	input_drop(g, w);
+	if (n < 0 || output_bytes(g, w, head, (size_t)n) != 0 ||
+	    output_bytes(g, w, file->bytes, file->len) != 0)
 		conn_die(g, w, COUNTER_HANDSHAKE_HEALTHZ);
 	else
 		conn_linger(g, w, 0, COUNTER_HANDSHAKE_HEALTHZ);
@@ -239,12 +256,18 @@ handshake_decide(struct gateway *g, struct step_work *w,
 {
 	struct handshake_client client;
 	struct http_refusal refusal;
+	const struct client_file *file;
 	struct ws_handshake hs;
 	enum counter cause;
 	int retry_s = -1;
 
 	if (http_slice_is(req->path, "/healthz")) {
 		handshake_healthz(g, w);
+		return;
+	}
+	file = client_file_find(req->path.ptr, req->path.len);
+	if (file != NULL) {
+		handshake_file(g, w, file);
 		return;
 	}
 	if (!http_slice_is(req->path, g->worker->settings.websocket.path)) {
@@ -327,4 +350,19 @@ handshake_input(struct gateway *g, struct step_work *w, const uint8_t *p,
 	if (!w->doomed)
 		input_drop(g, w);
 	return (size_t)used - had;
+}
+
+void
+handshake_turn_away(struct gateway *g, uint32_t rec)
+{
+	const struct http_refusal refusal = { 503, "draining",
+		"this node is being emptied" };
+	struct step_work *w = step_begin(g, STEP_CLOSE, rec);
+
+	handshake_refuse(g, w, &refusal,
+	    (int)((admission_retry_ms(g) + 999) / 1000),
+	    COUNTER_HANDSHAKE_DRAINING);
+	step_commit(g);
+	step_finish(g);
+	heartbeat_arm(g, rec);
 }

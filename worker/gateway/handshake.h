@@ -17,4 +17,8 @@ struct step_work;
 size_t handshake_input(struct gateway *, struct step_work *, const uint8_t *p,
     size_t n);
 
+/* A step of its own: a connection in handshake is told 503 now, whether its
+ * request is there or not; what still comes is read until the peer's FIN. */
+void handshake_turn_away(struct gateway *, uint32_t rec);
+
 #endif

@@ -129,8 +129,8 @@ heartbeat_ping(struct gateway *g, uint32_t rec)
 	step_finish(g);
 }
 
-/* While we do not read because it does not read, a client's pongs wait in the
- * socket; what it acknowledges shows that it lives. */
+/* While we do not read, because it does not or Redis does not, a client's pongs
+ * wait in the socket; what it acknowledges shows that it lives. */
 static bool
 heartbeat_acks(const struct gateway *g, const struct record_body *b)
 {
@@ -138,7 +138,7 @@ heartbeat_acks(const struct gateway *g, const struct record_body *b)
 	socklen_t len = sizeof(info);
 
 	memset(&info, 0, sizeof(info));
-	if (!(b->flags & RECORD_PAUSED) ||
+	if (!(b->flags & RECORD_UNREAD) ||
 	    getsockopt(b->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return false;
 	return info.tcpi_last_ack_recv < heartbeat_dead_ms(g);

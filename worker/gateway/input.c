@@ -10,6 +10,7 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/handshake.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/upstream.h"
 
 void
 input_drop(struct gateway *g, struct step_work *w)
@@ -67,24 +68,44 @@ input_fail(struct gateway *g, struct step_work *w, uint16_t code,
 		conn_linger(g, w, code, cause);
 }
 
-void
+/* Bytes that were only peeked at stay in the kernel, when there is no room for
+ * what they bring, and when the connection has got its name in this very step:
+ * a successor would give it another one, but not the same messages twice. */
+static bool
+input_must_wait(struct gateway *g, struct step_work *w, uint8_t byte)
+{
+	if (w->was.state == RECORD_HANDSHAKE)
+		return true;
+	w->held = !upstream_may_take(g, w, byte);
+	return w->held;
+}
+
+size_t
 input_bytes(struct gateway *g, struct step_work *w, const uint8_t *p, size_t n)
 {
+	size_t all = n;
+
 	w->body.taken += n;
-	counter_add(gateway_counters(g), COUNTER_BYTES_IN, n);
 	if (w->body.state != RECORD_HANDSHAKE)
 		w->body.seen_ms = g->now_ms;
 	while (n > 0 && !w->doomed) {
 		size_t used;
 
-		if (w->body.state == RECORD_HANDSHAKE)
+		if (w->body.state == RECORD_HANDSHAKE) {
 			used = handshake_input(g, w, p, n);
-		else if (w->body.state == RECORD_OPEN ||
-		    w->body.state == RECORD_CLOSING)
+		} else if (w->body.state != RECORD_OPEN &&
+		    w->body.state != RECORD_CLOSING) {
+			break;
+		} else if (w->peeked && input_must_wait(g, w, *p)) {
+			w->body.taken -= n;
+			all -= n;
+			break;
+		} else {
 			used = input_frames(g, w, p, n);
-		else
-			return;
+		}
 		p += used;
 		n -= used;
 	}
+	counter_add(gateway_counters(g), COUNTER_BYTES_IN, all);
+	return all;
 }

@@ -16,8 +16,9 @@
 struct gateway;
 struct step_work;
 
-/* n new bytes of the current step's connection, in the in scratch. */
-void input_bytes(struct gateway *, struct step_work *, const uint8_t *p,
+/* n new bytes of the current step's connection, in the in scratch.  Returns how
+ * many were used: of a step that has only peeked at them it may be fewer. */
+size_t input_bytes(struct gateway *, struct step_work *, const uint8_t *p,
     size_t n);
 
 /* The in block with room for `more` bytes behind in_len (expected: how many

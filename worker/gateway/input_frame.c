@@ -10,6 +10,7 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/input.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/upstream.h"
 #include "worker/gateway/ws_frame.h"
 #include "worker/gateway/ws_mask.h"
 #include "worker/gateway/ws_utf8.h"
@@ -143,7 +144,7 @@ input_payload(struct gateway *g, struct step_work *w, const uint8_t *p,
 static uint64_t
 input_wire_max(const struct gateway *g, bool deflated)
 {
-	uint64_t max = g->worker->settings.websocket.max_message;
+	uint64_t max = upstream_message_max(g);
 
 	return deflated ? max + max / 64 + 1024 : max;
 }

@@ -14,33 +14,74 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/input.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/upstream.h"
 #include "worker/gateway/ws_frame.h"
 #include "worker/gateway/ws_utf8.h"
 
 #ifdef HOLDFAST_FAULTS
+/* Private memory that is never seen again, page by page. */
+static void
+message_leak(void)
+{
+	const size_t size = 4u << 20;
+	volatile char *p = malloc(size);
+
+	for (size_t i = 0; p != NULL && i < size; i += 4096)
+		p[i] = 1;
+}
+
 /* The test build lets a client break its worker. */
 static void
-message_fault(const uint8_t *p, size_t n)
+message_fault_now(const uint8_t *name)
 {
-	static const char prefix[] = "holdfast-fault:";
-	const size_t skip = sizeof(prefix) - 1;
-
-	if (n < skip + 4 || memcmp(p, prefix, skip) != 0)
-		return;
-	if (memcmp(p + skip, "segv", 4) == 0)
+	if (memcmp(name, "segv", 4) == 0)
 		raise(SIGSEGV);
-	else if (memcmp(p + skip, "abrt", 4) == 0)
+	else if (memcmp(name, "abrt", 4) == 0)
 		abort();
-	else if (memcmp(p + skip, "exit", 4) == 0)
+	else if (memcmp(name, "exit", 4) == 0)
 		_exit(99);
-	else if (memcmp(p + skip, "stop", 4) == 0)
+	else if (memcmp(name, "leak", 4) == 0)
+		message_leak();
+	else if (memcmp(name, "stop", 4) == 0)
 		raise(SIGSTOP);
-	else if (memcmp(p + skip, "spin", 4) == 0)
+	else if (memcmp(name, "spin", 4) == 0)
 		for (volatile int forever = 1; forever;)
 			;
 }
+
+static void
+on_fault_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	message_fault_now(arg);
+}
+
+/* "later-segv" and so on: outside of every step, so that no connection is to
+ * blame. */
+static void
+message_fault(struct gateway *g, const uint8_t *p, size_t n)
+{
+	static const char prefix[] = "holdfast-fault:";
+	static const char later[] = "later-";
+	static const struct timeval soon = { 0, 1000 };
+	static uint8_t name[4];
+
+	if (n < sizeof(prefix) + 3 ||
+	    memcmp(p, prefix, sizeof(prefix) - 1) != 0)
+		return;
+	p += sizeof(prefix) - 1;
+	n -= sizeof(prefix) - 1;
+	if (n < sizeof(later) + 3 || memcmp(p, later, sizeof(later) - 1) != 0) {
+		message_fault_now(p);
+		return;
+	}
+	memcpy(name, p + sizeof(later) - 1, sizeof(name));
+	(void)event_base_once(g->worker->base, -1, EV_TIMEOUT, on_fault_later,
+	    name, &soon);
+}
 #else
-#define message_fault(p, n) ((void)0)
+#define message_fault(g, p, n) ((void)0)
 #endif
 
 /* Makes room in the process's own message buffer; false: no memory. */
@@ -63,7 +104,7 @@ message_room(struct gateway *g, size_t need)
 static int
 message_inflate(struct gateway *g, const uint8_t *p, size_t n, size_t *out_n)
 {
-	uint64_t max = g->worker->settings.websocket.max_message;
+	uint64_t max = upstream_message_max(g);
 	size_t have = 0, used, made;
 	uint8_t *copy = NULL;
 	int rc;
@@ -146,7 +187,7 @@ void
 input_message(struct gateway *g, struct step_work *w, uint8_t opcode,
     int deflated, const uint8_t *p, size_t n)
 {
-	if (w->body.state != RECORD_OPEN)
+	if (w->body.state != RECORD_OPEN && !upstream_takes_last(g, w))
 		return; /* our close frame is out: data is ignored */
 	if (!message_allowed(g, w, n))
 		return;
@@ -167,7 +208,7 @@ input_message(struct gateway *g, struct step_work *w, uint8_t opcode,
 			return;
 		}
 	}
-	message_fault(p, n);
+	message_fault(g, p, n);
 	w->body.messages_in++;
 	counter_add(gateway_counters(g), COUNTER_MESSAGES_IN, 1);
 	if (g->worker->settings.upstream.mode == UPSTREAM_ECHO) {
@@ -176,6 +217,8 @@ input_message(struct gateway *g, struct step_work *w, uint8_t opcode,
 		else
 			counter_add(gateway_counters(g), COUNTER_MESSAGES_OUT,
 			    1);
+	} else if (upstream_is_stream(g)) {
+		upstream_put(g, w, opcode, p, n);
 	}
 	message_shrink(g);
 }

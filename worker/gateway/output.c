@@ -31,7 +31,7 @@ output_grow(struct gateway *g, struct step_work *w, size_t room)
 	uint64_t sent = w->busy.out_ref == 0 ?
 	    w->body.given - g->slot->step.given_base :
 	    0;
-	uint64_t want = pending + w->out_len - sent + room;
+	uint64_t want = pending + w->out_len - sent + room, least = want;
 	uint32_t ref, cap, used = 0;
 	uint8_t *to;
 
@@ -39,7 +39,8 @@ output_grow(struct gateway *g, struct step_work *w, size_t room)
 		want += want / 2; /* it grows again: amortise */
 	if (want > UINT32_MAX / 2)
 		return -ENOMEM;
-	if (arena_alloc(g->arena, (uint32_t)want, &ref, &cap) != 0) {
+	if (arena_alloc(g->arena, (uint32_t)want, &ref, &cap) != 0 &&
+	    arena_alloc(g->arena, (uint32_t)least, &ref, &cap) != 0) {
 		counter_add(gateway_counters(g), COUNTER_ARENA_FULL, 1);
 		return -ENOMEM;
 	}

@@ -18,9 +18,11 @@
 #include "worker/gateway/deliver.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/output.h"
+#include "worker/gateway/watch.h"
 #include "worker/gateway/ws_frame.h"
+#include "worker/handoff.h"
 
-#define INTEREST (RECORD_WANT_OUT | RECORD_PAUSED)
+#define INTEREST (RECORD_WANT_OUT | RECORD_PAUSED | RECORD_HELD)
 
 static bool
 busy_is_idle(const struct record_busy *b)
@@ -38,6 +40,7 @@ step_load(struct gateway *g, enum step_kind kind, uint32_t rec)
 	w->kind = kind;
 	w->committed = false;
 	w->doomed = false;
+	w->peeked = w->told = w->held = false;
 	w->body = g->table.records[rec].body;
 	w->busy_ref = w->body.busy;
 	if (w->busy_ref != 0)
@@ -68,6 +71,7 @@ step_begin(struct gateway *g, enum step_kind kind, uint32_t rec)
 	s->gen = body->gen;
 	s->given_base = body->given;
 	s->out_len = 0;
+	atomic_store_explicit(&s->in_len, 0, memory_order_relaxed);
 	commit_store(&s->phase, STEP_ANNOUNCED);
 	commit_store(&s->kind, kind);
 	return step_load(g, kind, rec);
@@ -299,12 +303,31 @@ step_tidy(struct gateway *g, bool left)
 	if (pending > high && !(w->body.flags & RECORD_PAUSED)) {
 		w->body.flags |= RECORD_PAUSED;
 		counter_add(gateway_counters(g), COUNTER_READ_PAUSED, 1);
-	} else if (pending <= high / 2) {
-		w->body.flags &= (uint16_t)~RECORD_PAUSED;
+	} else if (pending <= high / 2 && (w->body.flags & RECORD_PAUSED)) {
+		/* Whoever was held meanwhile tries again by itself. */
+		w->body.flags &= (uint16_t)~RECORD_UNREAD;
 	}
+	if (w->held && !(w->body.flags & RECORD_HELD)) {
+		w->body.flags |= RECORD_HELD;
+		counter_add(gateway_counters(g), COUNTER_UPSTREAM_PAUSES, 1);
+	}
+	if (!w->held &&
+	    (w->kind == STEP_READ || w->body.state == RECORD_LINGER))
+		w->body.flags &= (uint16_t)~RECORD_HELD;
 	if (!left && (w->body.flags & RECORD_FIN_AFTER))
 		w->body.flags |= RECORD_FIN_SENT;
 	return changed || w->body.flags != w->was.flags;
+}
+
+/* A copy elsewhere would keep it open and in the epoll set. */
+static void
+step_close(struct gateway *g, int fd)
+{
+	if (worker_copies_exist(g->worker)) {
+		(void)epoll_ctl(g->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		(void)shutdown(fd, SHUT_RDWR);
+	}
+	(void)close(fd);
 }
 
 /* The connection is DYING by a committed record: everything here may be done
@@ -318,7 +341,7 @@ step_bury(struct gateway *g)
 	if (w->token != 0)
 		deliver_receipt(g, w);
 	if (w->body.fd >= 0)
-		(void)close(w->body.fd);
+		step_close(g, w->body.fd);
 	w->body.state = RECORD_FREE;
 	w->body.fd = -1;
 	w->body.flags = 0;
@@ -333,15 +356,11 @@ void
 step_interest(struct gateway *g, uint32_t rec, const struct record_body *body,
     int op)
 {
-	struct epoll_event ev = {
-		.events = ((body->flags & RECORD_PAUSED) ? 0u : EPOLLIN) |
-		    ((body->flags & RECORD_WANT_OUT) ? EPOLLOUT : 0u),
-		.data.u64 = (uint64_t)body->gen << 32 | rec,
-	};
+	int rc = watch_set(g->epoll_fd, op, rec, body);
 
-	if (epoll_ctl(g->epoll_fd, op, body->fd, &ev) != 0 && errno != EEXIST)
+	if (rc != 0 && rc != -EEXIST)
 		log_error("epoll_ctl_failed", "connection may stand still",
-		    log_errno(errno), log_uint("record", rec));
+		    log_errno(rc), log_uint("record", rec));
 }
 
 void

@@ -33,6 +33,9 @@ struct step_work {
 	enum step_kind kind;
 	bool committed; /* step_commit has succeeded in this step */
 	bool doomed;	/* memory ran out: give this connection up */
+	bool peeked;	/* the bytes are still the kernel's, too */
+	bool told;	/* their messages are in the ring already */
+	bool held;	/* some were left there, for want of room */
 	enum counter doom_cause;
 	struct record_body body;
 	struct record_busy busy;

@@ -333,16 +333,25 @@ api_start(struct api *api, struct relay *relay)
 }
 
 void
-api_pause(struct api *api)
+api_part(struct api *api)
 {
 	if (api->http != NULL)
 		api_conns_stop_accepting(&api->conns);
 }
 
-uint32_t
-api_busy(const struct api *api)
+bool
+api_is_parting(const struct api *api)
 {
-	return api->conns.busy_count;
+	return api->conns.closed;
+}
+
+bool
+api_has_parted(struct api *api)
+{
+	if (api->http == NULL)
+		return true;
+	api_conns_part(&api->conns);
+	return api->conns.count == 0;
 }
 
 void

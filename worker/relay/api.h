@@ -40,10 +40,12 @@ struct api {
 /* Serves on the slot's listener, if it has one.  0 or -errno. */
 int api_start(struct api *, struct relay *) __attribute__((warn_unused_result));
 
-/* No new connections; requests under way go on. */
-void api_pause(struct api *);
-/* Requests that wait for something. */
-uint32_t api_busy(const struct api *);
+/* Takes leave: new connections stay in the kernel, for the next relay;
+ * requests are answered, and then their connection ends. */
+void api_part(struct api *);
+bool api_is_parting(const struct api *);
+/* While parting: ends what can be ended, true when nobody is left. */
+bool api_has_parted(struct api *);
 
 /* Values of settings.api have changed. */
 void api_apply_settings(struct api *);

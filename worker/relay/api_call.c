@@ -80,14 +80,18 @@ send_reply(struct api_call *call, int status, struct evbuffer *out)
 	headers = evhttp_request_get_output_headers(call->request);
 	evhttp_add_header(headers, "Content-Type", "application/json");
 	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (api_is_parting(call->api))
+		evhttp_add_header(headers, "Connection", "close");
 	if (status == 503)
 		evhttp_add_header(headers, "Retry-After", RETRY_AFTER_S);
 	log_debug("api_request", NULL,
 	    log_text("uri", evhttp_request_get_uri(call->request)),
 	    log_int("status", status),
 	    log_uint("us", clock_mono_us() - call->started_us));
+	crash_mark();
 	api_conns_idle(&call->api->conns, call->request);
 	evhttp_send_reply(call->request, status, reason_phrase(status), out);
+	crash_mark();
 	if (out != NULL)
 		evbuffer_free(out);
 	free(call);

@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "lib/clock.h"
@@ -72,11 +74,32 @@ adjust(struct api_conns *conns)
 		evconnlistener_disable(conns->listener);
 }
 
+static struct evbuffer *
+input_of(const struct api_conn *conn)
+{
+	return bufferevent_get_input(
+	    evhttp_connection_get_bufferevent(conn->evcon));
+}
+
+/* evhttp takes a request apart while it comes in and tells only of the whole:
+ * that one has begun shows here alone. */
+static void
+on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct api_conn *conn = arg;
+
+	(void)input;
+	if (info->n_added > 0)
+		conn->receiving = true;
+}
+
 static void
 conn_free(struct api_conn *conn)
 {
 	struct api_conns *conns = conn->conns;
 
+	if (conn->evcon != NULL)
+		evbuffer_remove_cb(input_of(conn), on_input, conn);
 	if (conn->busy) {
 		TAILQ_REMOVE(&conns->busy, conn, link);
 		conns->busy_count--;
@@ -147,6 +170,10 @@ on_known(evutil_socket_t ignored, short what, void *arg)
 	}
 	conn->evcon = evcon;
 	evhttp_connection_set_closecb(evcon, on_close, conn);
+	if (evbuffer_add_cb(input_of(conn), on_input, conn) == NULL) {
+		conn_close(conn);
+		return;
+	}
 	if (grow(conn->conns, fd) != 0) {
 		conn_close(conn);
 		return;
@@ -240,6 +267,8 @@ api_conns_idle(struct api_conns *conns, struct evhttp_request *request)
 	TAILQ_REMOVE(&conns->busy, conn, link);
 	TAILQ_INSERT_TAIL(&conns->idle, conn, link);
 	conn->busy = false;
+	/* of the next request, if the peer does not wait for the reply */
+	conn->receiving = evbuffer_get_length(input_of(conn)) > 0;
 	conn->since_ms = clock_mono_ms();
 	conns->busy_count--;
 	adjust(conns);
@@ -269,6 +298,34 @@ api_conns_stop_accepting(struct api_conns *conns)
 {
 	conns->closed = true;
 	adjust(conns);
+}
+
+/* Would a close cut a request or a reply off? */
+static bool
+is_in_use(const struct api_conn *conn)
+{
+	struct bufferevent *bev;
+	int unread = 0;
+
+	if (conn->evcon == NULL || conn->receiving)
+		return true;
+	bev = evhttp_connection_get_bufferevent(conn->evcon);
+	if (evbuffer_get_length(bufferevent_get_output(bev)) > 0)
+		return true;
+	return ioctl(conn->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+void
+api_conns_part(struct api_conns *conns)
+{
+	uint64_t now_ms = clock_mono_ms();
+	struct api_conn *conn, *next;
+
+	for (conn = TAILQ_FIRST(&conns->idle); conn != NULL; conn = next) {
+		next = TAILQ_NEXT(conn, link);
+		if (now_ms - conn->since_ms >= FRESH_MS && !is_in_use(conn))
+			conn_close(conn);
+	}
 }
 
 void

@@ -3,7 +3,8 @@
  * The connections of the HTTP API, which evhttp owns and does not count: how
  * many there are, which wait for a reply, and how long the others have brought
  * no whole request.  At the limit the longest idle one gives way; when none is
- * idle, new ones wait in the kernel.
+ * idle, new ones wait in the kernel.  A relay that leaves ends them one by one,
+ * each between two requests.
  */
 #ifndef HOLDFAST_RELAY_API_CONNS_H
 #define HOLDFAST_RELAY_API_CONNS_H
@@ -25,6 +26,7 @@ struct api_conn {
 	struct evhttp_connection *evcon; /* borrowed; NULL: not known yet */
 	int fd;
 	bool busy;
+	bool receiving;	   /* bytes of a request that is not whole yet */
 	uint64_t since_ms; /* of the last reply, or of the accept */
 };
 
@@ -54,6 +56,10 @@ void api_conns_idle(struct api_conns *, struct evhttp_request *);
 
 void api_conns_set_max(struct api_conns *, uint32_t max);
 void api_conns_stop_accepting(struct api_conns *);
+/* After api_conns_stop_accepting(), again and again: closes who asks nothing
+ * and has no reply to come.  Whoever asked lately is given the time to ask
+ * once more: a reply can say that the connection ends, a close cannot. */
+void api_conns_part(struct api_conns *);
 
 /* Closes what has been idle for that long; tries to accept again. */
 void api_conns_tick(struct api_conns *, uint64_t idle_ms);

@@ -9,11 +9,13 @@
 
 #include "worker/relay/api_call.h"
 #include "worker/relay/dispatch_body.h"
+#include "worker/relay/forward.h"
 #include "worker/relay/relay.h"
 
 struct dispatch_result {
 	const char *message_id; /* inside the dispatch, NUL behind it */
 	enum delivery_status status;
+	char node[ROUTE_NODE_MAX + 1]; /* another one; "": this one */
 };
 
 struct dispatch {
@@ -48,7 +50,7 @@ explain(enum delivery_status status)
 {
 	switch (status) {
 	case DELIVERY_NOT_CONNECTED:
-		return "the client is not connected to this node";
+		return "the client is not connected";
 	case DELIVERY_TOO_BIG:
 		return "the document is too long for a ring";
 	case DELIVERY_UNKNOWN:
@@ -63,7 +65,8 @@ static void
 put_result(struct textbuf *json, const struct dispatch *dispatch,
     const struct dispatch_result *result)
 {
-	const char *node = dispatch->call->relay->worker->settings.node.id;
+	const char *own = dispatch->call->relay->worker->settings.node.id;
+	const char *node = result->node[0] != '\0' ? result->node : own;
 	const char *status = delivery_status_name(result->status);
 
 	textbuf_puts(json, "{\"message_id\":");
@@ -126,7 +129,7 @@ dispatch_new(struct api_call *call, const struct dispatch_body *body)
 	bytes += body->count * sizeof(dispatch->results[0]);
 	for (i = 0; i < body->count; i++)
 		bytes += body->docs[i].message_id_len + 1;
-	dispatch = malloc(bytes);
+	dispatch = calloc(1, bytes);
 	if (dispatch == NULL)
 		return NULL;
 	dispatch->call = call;
@@ -143,10 +146,24 @@ dispatch_new(struct api_call *call, const struct dispatch_body *body)
 	return dispatch;
 }
 
+/* To a client of this node, or else of another one. */
+static enum delivery_status
+send_doc(struct relay *relay, const struct dispatch_doc *doc,
+    const struct delivery_order *order, struct dispatch_result *result)
+{
+	struct shard_target target;
+
+	if (backplane_is_on(&relay->backplane) &&
+	    delivery_find(&relay->delivery, doc->target, doc->target_len,
+		&target) == DELIVERY_NOT_CONNECTED)
+		return forward_send(relay, doc, order, result->node);
+	return delivery_send(&relay->delivery, doc->target, doc->target_len,
+	    doc->bytes, doc->len, order);
+}
+
 void
 api_dispatch_post(struct api_call *call)
 {
-	struct delivery *delivery = &call->relay->delivery;
 	struct delivery_order order = { on_done, NULL, 0, call->wait_ms };
 	const struct dispatch_doc *doc;
 	struct dispatch_body body;
@@ -168,8 +185,8 @@ api_dispatch_post(struct api_call *call)
 	order.owner = dispatch;
 	for (; order.item < dispatch->count; order.item++) {
 		doc = &body.docs[order.item];
-		status = delivery_send(delivery, doc->target, doc->target_len,
-		    doc->bytes, doc->len, &order);
+		status = send_doc(call->relay, doc, &order,
+		    &dispatch->results[order.item]);
 		dispatch->results[order.item].status = status;
 		if (status != DELIVERY_PENDING)
 			dispatch->left--;

@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/cidr.h"
-#include "lib/clock.h"
 #include "worker/relay/api_call.h"
+#include "worker/relay/api_registry_fleet.h"
+#include "worker/relay/registration.h"
 #include "worker/relay/relay.h"
 
 static const struct api_field register_fields[] = {
@@ -69,30 +69,10 @@ put_text(struct textbuf *json, const char *name, const char *value)
 static void
 reply_live(struct api_call *call, const struct record_view *view)
 {
-	const struct settings *settings = &call->relay->worker->settings;
-	char address[IPADDR_TEXT_SIZE], when[CLOCK_RFC3339_SIZE];
-	struct ipaddr ip;
 	struct textbuf json;
 
-	memcpy(ip.bytes, view->body.addr, sizeof(ip.bytes));
-	ipaddr_format(&ip, address);
-	if (clock_rfc3339_format(view->body.established_us / 1000, when,
-		sizeof(when)) == 0)
-		when[0] = '\0';
 	textbuf_init(&json, API_REPLY_MAX);
-	textbuf_putc(&json, '{');
-	put_text(&json, "client_id", view->id);
-	put_text(&json, "gateway_node_id", settings->node.id);
-	put_text(&json, "connection_status", "connected");
-	put_text(&json, "ip_address", address);
-	put_text(&json, "established_at", when);
-	textbuf_puts(&json, "\"ping_latency_ms\":");
-	if (view->body.ping_latency_us == 0)
-		textbuf_puts(&json, "null}"); /* none measured yet */
-	else
-		textbuf_printf(&json, "%u.%03u}",
-		    view->body.ping_latency_us / 1000,
-		    view->body.ping_latency_us % 1000);
+	registration_put(&json, call->relay->worker->settings.node.id, view);
 	api_reply(call, 200, &json);
 }
 
@@ -168,6 +148,12 @@ api_registry_post(struct api_call *call)
 		return;
 	id = json_string_value(json_object_get(body, "client_id"));
 	node = json_string_value(json_object_get(body, "gateway_node_id"));
+	if (strcmp(node, own) != 0 &&
+	    backplane_is_on(&call->relay->backplane)) {
+		api_registry_fleet_register(call, body);
+		json_decref(body);
+		return;
+	}
 	if (strcmp(node, own) == 0 ? register_own(call, id) :
 				     register_foreign(call, id)) {
 		textbuf_init(&json, API_REPLY_MAX);
@@ -193,6 +179,10 @@ api_registry_get(struct api_call *call)
 		reply_live(call, &view);
 	if (live != 0)
 		return;
+	if (backplane_is_on(&call->relay->backplane)) {
+		api_registry_fleet_get(call);
+		return;
+	}
 	foreign = json_object_get(call->api->registry.foreign, call->client_id);
 	if (foreign == NULL) {
 		reply_fault(call, 404, "not_connected",
@@ -231,6 +221,8 @@ api_registry_delete(struct api_call *call)
 		reply_fault(call, 409, "connected",
 		    "the client is connected to this node: POST "
 		    "/api/v1/gateway/disconnect ends that");
+	else if (live == 0 && backplane_is_on(&call->relay->backplane))
+		api_registry_fleet_delete(call);
 	else if (live == 0)
 		reply_fault(call, 404, "not_connected",
 		    "no other gateway has registered this client");

@@ -19,8 +19,8 @@ put_failed(int rc)
 	return rc == -ENOTCONN ? DELIVERY_NOT_CONNECTED : DELIVERY_BUSY;
 }
 
-static enum delivery_status
-find(struct delivery *delivery, const char *id, size_t len,
+enum delivery_status
+delivery_find(const struct delivery *delivery, const char *id, size_t len,
     struct shard_target *out)
 {
 	struct record_view view;
@@ -58,8 +58,8 @@ put_text(struct delivery *delivery, uint16_t kind,
 /* One entry for one target: a kick if there is a reason, else the text. */
 static enum delivery_status
 put(struct delivery *delivery, const struct shard_target *target,
-    const void *text, size_t len, uint16_t code, const char *reason,
-    const struct delivery_order *order)
+    const char *id, size_t id_len, const void *text, size_t len, uint16_t code,
+    const char *reason, const struct delivery_order *order)
 {
 	struct delivery_item *item;
 	int rc;
@@ -68,6 +68,9 @@ put(struct delivery *delivery, const struct shard_target *target,
 	if (item == NULL)
 		return DELIVERY_BUSY;
 	item->is_message = reason == NULL;
+	item->id_len = (uint8_t)id_len;
+	memcpy(item->id, id, id_len);
+	crash_mark();
 	if (reason == NULL)
 		rc = put_text(delivery, RING_DELIVER, target, item->token, text,
 		    len);
@@ -78,9 +81,24 @@ put(struct delivery *delivery, const struct shard_target *target,
 		delivery_item_free(delivery, item);
 		return put_failed(rc);
 	}
+	crash_mark();
 	delivery_item_expect(delivery, item,
 	    delivery->relay->worker->settings.api.request_timeout_ms);
 	return DELIVERY_PENDING;
+}
+
+enum delivery_status
+delivery_send_to(struct delivery *delivery, const struct shard_target *target,
+    const char *client_id, size_t id_len, const void *text, size_t len,
+    const struct delivery_order *order)
+{
+	enum delivery_status status;
+
+	status = put(delivery, target, client_id, id_len, text, len, 0, NULL,
+	    order);
+	if (status != DELIVERY_PENDING)
+		delivery_count(delivery, status);
+	return status;
 }
 
 enum delivery_status
@@ -90,11 +108,11 @@ delivery_send(struct delivery *delivery, const char *client_id, size_t id_len,
 	struct shard_target target;
 	enum delivery_status status;
 
-	status = find(delivery, client_id, id_len, &target);
+	status = delivery_find(delivery, client_id, id_len, &target);
 	if (status == DELIVERY_PENDING)
-		status = put(delivery, &target, text, len, 0, NULL, order);
-	if (status != DELIVERY_PENDING)
-		delivery_count(delivery, status);
+		return delivery_send_to(delivery, &target, client_id, id_len,
+		    text, len, order);
+	delivery_count(delivery, status);
 	return status;
 }
 
@@ -105,9 +123,10 @@ delivery_kick(struct delivery *delivery, const char *client_id, size_t id_len,
 	struct shard_target target;
 	enum delivery_status status;
 
-	status = find(delivery, client_id, id_len, &target);
+	status = delivery_find(delivery, client_id, id_len, &target);
 	if (status == DELIVERY_PENDING)
-		status = put(delivery, &target, NULL, 0, code, reason, order);
+		status = put(delivery, &target, client_id, id_len, NULL, 0,
+		    code, reason, order);
 	return status;
 }
 
@@ -170,6 +189,7 @@ delivery_broadcast(struct delivery *delivery, const void *text, size_t len,
 	if (status != DELIVERY_PENDING)
 		return status;
 	for (; target.slot < shards->end; target.slot++) {
+		crash_mark();
 		if (shards->items[target.slot].attached &&
 		    broadcast_to(delivery, &target, text, len, order))
 			slots++;
@@ -178,20 +198,4 @@ delivery_broadcast(struct delivery *delivery, const void *text, size_t len,
 		return DELIVERY_BUSY;
 	*out_slots = slots;
 	return DELIVERY_PENDING;
-}
-
-const char *
-delivery_status_name(enum delivery_status status)
-{
-	static const char *const names[DELIVERY_STATUS_MAX] = {
-		[DELIVERY_PENDING] = "pending",
-		[DELIVERY_DELIVERED] = "delivered",
-		[DELIVERY_QUEUED] = "queued",
-		[DELIVERY_NOT_CONNECTED] = "not_connected",
-		[DELIVERY_UNKNOWN] = "unknown",
-		[DELIVERY_BUSY] = "busy",
-		[DELIVERY_TOO_BIG] = "too_big",
-	};
-
-	return status < DELIVERY_STATUS_MAX ? names[status] : "invalid";
 }

@@ -17,23 +17,13 @@
 
 #include "lib/timer_wheel.h"
 #include "proto/ring_messages.h"
+#include "worker/relay/delivery_status.h"
 #include "worker/relay/shards.h"
 
 #define DELIVERY_MAX_PENDING 65536u /* a power of two */
 #define DELIVERY_NONE	     DELIVERY_MAX_PENDING
 
 struct relay;
-
-enum delivery_status {
-	DELIVERY_PENDING,   /* on_done will tell */
-	DELIVERY_DELIVERED, /* the kernel has it for that client */
-	DELIVERY_QUEUED,    /* the gateway has it */
-	DELIVERY_NOT_CONNECTED,
-	DELIVERY_UNKNOWN, /* no receipt in time, or the slot was lost */
-	DELIVERY_BUSY,	  /* not taken, try again later */
-	DELIVERY_TOO_BIG, /* does not fit a ring */
-	DELIVERY_STATUS_MAX
-};
 
 /* position: of a broadcast, the connections it was sent to. */
 typedef void delivery_cb(void *owner, uint32_t item, enum delivery_status,
@@ -58,6 +48,8 @@ struct delivery_item {
 	uint64_t position;
 	uint64_t started_us;
 	struct delivery_order order;
+	uint8_t id_len; /* 0: a broadcast */
+	char id[RECORD_ID_MAX];
 };
 
 struct delivery {
@@ -82,6 +74,12 @@ void delivery_stop(struct delivery *); /* calls nobody back */
  */
 enum delivery_status delivery_send(struct delivery *, const char *client_id,
     size_t id_len, const void *text, size_t len, const struct delivery_order *);
+/* The same in two steps: whom it goes to, and sending it there. */
+enum delivery_status delivery_find(const struct delivery *,
+    const char *client_id, size_t id_len, struct shard_target *out);
+enum delivery_status delivery_send_to(struct delivery *,
+    const struct shard_target *, const char *client_id, size_t id_len,
+    const void *text, size_t len, const struct delivery_order *);
 enum delivery_status delivery_kick(struct delivery *, const char *client_id,
     size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *);
@@ -92,13 +90,22 @@ enum delivery_status delivery_kick(struct delivery *, const char *client_id,
 enum delivery_status delivery_broadcast(struct delivery *, const void *text,
     size_t len, const struct delivery_order *, uint32_t *out_slots);
 
+/* A message that goes to another node: on_done is told what delivery_resolve()
+ * says of its token, or that it is unknown after wait_ms and the deadline of
+ * all.  0: too many are pending. */
+uint64_t delivery_expect(struct delivery *, const struct delivery_order *);
+bool delivery_is_expected(const struct delivery *, uint64_t token);
+void delivery_resolve(struct delivery *, uint64_t token, enum delivery_status);
+void delivery_forget(struct delivery *, uint64_t token); /* tells nobody */
+
 /* A gateway's answer. */
 void delivery_receipt(struct delivery *, uint32_t slot,
     const struct ring_receipt *);
 
+/* Nobody waits any longer: ends all with what is known of them now. */
+void delivery_end(struct delivery *);
+
 /* The slot has lost its memory: what was sent there is unknown. */
 void delivery_slot_gone(struct delivery *, uint32_t slot);
-
-const char *delivery_status_name(enum delivery_status);
 
 #endif

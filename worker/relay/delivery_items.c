@@ -138,6 +138,7 @@ finish(struct delivery *delivery, struct delivery_item *item,
 	if (item->is_message)
 		delivery_count(delivery, status);
 	delivery_item_free(delivery, item);
+	crash_mark();
 	order.on_done(order.owner, order.item, status, position);
 }
 
@@ -153,6 +154,23 @@ queued(struct delivery *delivery, struct delivery_item *item, uint64_t position)
 	item->position = position;
 	delivery_item_expect(delivery, item, item->order.wait_ms - spent_ms);
 	item_poll(delivery, item);
+}
+
+/* Its connection is gone; has the client another one by now?  Then it was
+ * connected all the time, and only this message came between. */
+static enum delivery_status
+gone_or_moved(struct delivery *delivery, const struct delivery_item *item)
+{
+	struct record_view view;
+	uint32_t slot;
+	int rc;
+
+	if (item->id_len == 0)
+		return DELIVERY_NOT_CONNECTED;
+	rc = shards_find(&delivery->relay->shards, item->id, item->id_len,
+	    &slot, &view);
+	return rc == 0 || rc == -EAGAIN ? DELIVERY_BUSY :
+					  DELIVERY_NOT_CONNECTED;
 }
 
 void
@@ -181,12 +199,69 @@ delivery_receipt(struct delivery *delivery, uint32_t slot,
 		finish(delivery, item, DELIVERY_BUSY, 0);
 		break;
 	case RECEIPT_NOT_CONNECTED:
-		finish(delivery, item, DELIVERY_NOT_CONNECTED, 0);
+		finish(delivery, item, gone_or_moved(delivery, item), 0);
 		break;
 	default:
 		finish(delivery, item, DELIVERY_UNKNOWN, 0);
 		break;
 	}
+}
+
+/* ---- on another node ---------------------------------------------------- */
+
+static struct delivery_item *
+expected(const struct delivery *delivery, uint64_t token)
+{
+	uint32_t index = token & (DELIVERY_MAX_PENDING - 1);
+	struct delivery_item *item = &delivery->items[index];
+
+	return index < delivery->used && token != 0 && item->token == token &&
+		item->target.slot == SLOT_MAX_WORKERS ?
+	    item :
+	    NULL;
+}
+
+uint64_t
+delivery_expect(struct delivery *delivery, const struct delivery_order *order)
+{
+	/* no gateway's receipt is taken for it */
+	const struct shard_target elsewhere = { SLOT_MAX_WORKERS, RECORD_NONE,
+		0 };
+	struct delivery_item *item;
+
+	item = delivery_item_take(delivery, &elsewhere, order);
+	if (item == NULL)
+		return 0;
+	item->is_message = true;
+	delivery_item_expect(delivery, item,
+	    delivery->relay->worker->settings.api.request_timeout_ms +
+		order->wait_ms);
+	return item->token;
+}
+
+bool
+delivery_is_expected(const struct delivery *delivery, uint64_t token)
+{
+	return expected(delivery, token) != NULL;
+}
+
+void
+delivery_resolve(struct delivery *delivery, uint64_t token,
+    enum delivery_status status)
+{
+	struct delivery_item *item = expected(delivery, token);
+
+	if (item != NULL)
+		finish(delivery, item, status, 0);
+}
+
+void
+delivery_forget(struct delivery *delivery, uint64_t token)
+{
+	struct delivery_item *item = expected(delivery, token);
+
+	if (item != NULL)
+		delivery_item_free(delivery, item);
 }
 
 void
@@ -200,6 +275,16 @@ delivery_slot_gone(struct delivery *delivery, uint32_t slot)
 		if (item->token != 0 && item->target.slot == slot)
 			finish(delivery, item, DELIVERY_UNKNOWN, 0);
 	}
+}
+
+void
+delivery_end(struct delivery *delivery)
+{
+	uint32_t i;
+
+	for (i = 0; i < delivery->used; i++)
+		if (delivery->items[i].token != 0)
+			on_deadline(i, delivery);
 }
 
 /* Has the kernel got it?  A connection that ended before can have taken it or

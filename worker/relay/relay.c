@@ -9,9 +9,11 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "worker/handoff.h"
 #include "worker/relay/operator.h"
 
-#define RELAY_LEAVE_MS 2000u /* that requests under way may take */
+#define LEAVE_MS      3000u /* that requests under way may take */
+#define LEAVE_HARD_MS 4000u /* that their replies may take then */
 
 /* Reads the ring of a slot that is mapped. */
 static void
@@ -51,10 +53,12 @@ on_rebind(evutil_socket_t fd, short what, void *arg)
 		if (!relay->stale[slot])
 			continue;
 		relay->stale[slot] = false;
+		crash_mark();
 		bind_slot(relay, slot);
 		start_ring(relay, slot);
 	}
 	rivals_resync(&relay->rivals);
+	routes_resync(&relay->routes, "a slot has new memory");
 }
 
 static void
@@ -66,11 +70,41 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	api_tick(&relay->api);
 	rivals_poll(&relay->rivals);
+	backplane_tick(&relay->backplane);
+	lease_tick(&relay->lease, relay);
+	routes_tick(&relay->routes);
+	inbox_tick(&relay->inbox);
+	ingress_tick(&relay->ingress);
 	shards_wake(&relay->shards);
-	if (relay->leave_by_ms != 0 &&
-	    (api_busy(&relay->api) == 0 ||
-		clock_mono_ms() >= relay->leave_by_ms))
+}
+
+static void
+relay_left(struct relay *relay)
+{
+	event_del(relay->leave);
+	if (relay->is_giving)
+		worker_give(relay->worker);
+	else
 		worker_leave(relay->worker, WORKER_EXIT_RECYCLE);
+}
+
+/* Everybody who asked gets a reply: at last that the outcome is not known. */
+static void
+on_leave(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay *relay = arg;
+	uint64_t spent_ms = clock_mono_ms() - relay->leaving_since_ms;
+
+	(void)fd;
+	(void)what;
+	crash_mark();
+	worker_beat(relay->worker);
+	if (spent_ms >= LEAVE_MS)
+		delivery_end(&relay->delivery);
+	if ((api_has_parted(&relay->api) && relay->delivery.pending == 0 &&
+		ingress_is_idle(&relay->ingress)) ||
+	    spent_ms >= LEAVE_HARD_MS)
+		relay_left(relay);
 }
 
 static int
@@ -98,20 +132,40 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	(void)out;
 	relay->tick = event_new(worker->base, -1, EV_PERSIST, on_tick, relay);
 	relay->rebind = event_new(worker->base, -1, 0, on_rebind, relay);
+	relay->leave = event_new(worker->base, -1, EV_PERSIST, on_leave, relay);
 	if (relay->tick == NULL || relay->rebind == NULL ||
-	    event_add(relay->tick, &second) != 0)
+	    relay->leave == NULL || event_add(relay->tick, &second) != 0)
 		return -ENOMEM;
 	rc = delivery_start(&relay->delivery, relay);
+	if (rc == 0)
+		rc = inbox_start(&relay->inbox, relay);
+	if (rc == 0)
+		rc = ingress_start(&relay->ingress, relay);
 	if (rc == 0)
 		rc = rivals_start(&relay->rivals, relay);
 	if (rc == 0)
 		rc = api_start(&relay->api, relay);
+	if (rc == 0)
+		rc = routes_start(&relay->routes, relay);
+	if (rc == 0)
+		rc = backplane_start(&relay->backplane, relay);
 	if (rc != 0)
 		return rc;
+	crash_mark();
 	for (uint32_t slot = 0; slot < relay->shards.end; slot++)
 		start_ring(relay, slot);
 	rivals_resync(&relay->rivals);
 	return 0;
+}
+
+/* Of a gateway's table and rings? */
+static bool
+is_of_shard(enum slot_fd_kind kind, uint32_t index)
+{
+	return index < SLOT_MAX_WORKERS &&
+	    (kind == SLOT_FD_TABLE || kind == SLOT_FD_RING_UP ||
+		kind == SLOT_FD_RING_UP_EVENT || kind == SLOT_FD_RING_DOWN ||
+		kind == SLOT_FD_RING_DOWN_EVENT);
 }
 
 static void
@@ -122,19 +176,43 @@ relay_fd_changed(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
 	struct relay *relay = worker->context;
 
 	(void)old_fd;
-	if (index >= SLOT_MAX_WORKERS ||
-	    (kind != SLOT_FD_TABLE && kind != SLOT_FD_RING_UP &&
-		kind != SLOT_FD_RING_UP_EVENT && kind != SLOT_FD_RING_DOWN &&
-		kind != SLOT_FD_RING_DOWN_EVENT))
+	if (!is_of_shard(kind, index))
 		return;
+	if (kind == SLOT_FD_TABLE &&
+	    shards_follow(&relay->shards, worker, index)) {
+		rivals_resync(&relay->rivals);
+		return;
+	}
 	/* The slot has new memory; the rest of its fds follow. */
 	if (relay->shards.items[index].attached) {
 		ring_up_stop(&relay->ring_up[index]);
+		ingress_slot_gone(&relay->ingress, index);
 		shards_detach(&relay->shards, index);
 		delivery_slot_gone(&relay->delivery, index);
 	}
 	relay->stale[index] = true;
 	(void)event_add(relay->rebind, &soon);
+}
+
+/* A slot that was removed: what its gateway still had to say, then no more. */
+static bool
+relay_fd_going(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
+    int fd)
+{
+	struct relay *relay = worker->context;
+
+	(void)fd;
+	if (!is_of_shard(kind, index))
+		return false;
+	relay->stale[index] = false;
+	if (!relay->shards.items[index].attached)
+		return true;
+	ring_up_finish(&relay->ring_up[index]);
+	ingress_slot_gone(&relay->ingress, index);
+	shards_detach(&relay->shards, index);
+	delivery_slot_gone(&relay->delivery, index);
+	routes_resync(&relay->routes, "a slot was removed");
+	return true;
 }
 
 static void
@@ -144,6 +222,7 @@ relay_settings_changed(struct worker *worker, const struct settings *old)
 
 	(void)old;
 	api_apply_settings(&relay->api);
+	backplane_apply_settings(&relay->backplane);
 }
 
 static void
@@ -159,12 +238,33 @@ relay_message(struct worker *worker, struct message *message)
 static void
 relay_recycle(struct worker *worker)
 {
+	const struct timeval pace = { 0, 10000 };
 	struct relay *relay = worker->context;
 
-	api_pause(&relay->api);
-	relay->leave_by_ms = clock_mono_ms() + RELAY_LEAVE_MS;
-	if (api_busy(&relay->api) == 0)
+	api_part(&relay->api);
+	inbox_part(&relay->inbox);
+	ingress_part(&relay->ingress);
+	relay->leaving_since_ms = clock_mono_ms();
+	if (event_add(relay->leave, &pace) != 0)
 		worker_leave(worker, WORKER_EXIT_RECYCLE);
+	event_active(relay->leave, EV_TIMEOUT, 0);
+}
+
+static void
+relay_let_go(struct worker *worker)
+{
+	struct relay *relay = worker->context;
+
+	relay->is_giving = true;
+	if (relay->leaving_since_ms == 0)
+		relay_recycle(worker);
+}
+
+/* Its API has parted from everybody: a fresh tenant starts anew. */
+static void
+relay_keep(struct worker *worker)
+{
+	worker_leave(worker, WORKER_EXIT_RECYCLE);
 }
 
 const struct worker_ops relay_ops = {
@@ -174,7 +274,10 @@ const struct worker_ops relay_ops = {
 	.attach = relay_attach,
 	.start = relay_start,
 	.fd_changed = relay_fd_changed,
+	.fd_going = relay_fd_going,
 	.settings_changed = relay_settings_changed,
 	.message = relay_message,
 	.recycle = relay_recycle,
+	.let_go = relay_let_go,
+	.keep = relay_keep,
 };

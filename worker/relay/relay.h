@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The relay of a standalone node: it maps the table of every gateway slot,
+ * The relay of a node: it maps the table of every gateway slot,
  * delivers through rings what the HTTP API and the operator send, and sees to
  * it that a client id is connected once.  struct relay is all that a tenant
  * knows privately; a relay that dies costs the HTTP requests in flight and no
  * client connection.  Modules: shards (tables and rings), ring_up (what
  * gateways report), rivals (the newest connection wins), delivery (messages
- * and their receipts), operator (requests of holdfastctl), api* (HTTP).
+ * and their receipts), operator (requests of holdfastctl), api* (HTTP),
+ * backplane (links to Redis, when there is a fleet), routes* (what Redis knows
+ * of this node's clients), pushes (what comes by this node's channel), inbox*
+ * (and by its stream), forward (dispatches to other nodes' clients), ingress
+ * (clients' messages to Redis).
  */
 #ifndef HOLDFAST_RELAY_RELAY_H
 #define HOLDFAST_RELAY_RELAY_H
@@ -14,9 +18,14 @@
 #include <stdint.h>
 
 #include "worker/relay/api.h"
+#include "worker/relay/backplane.h"
 #include "worker/relay/delivery.h"
+#include "worker/relay/inbox.h"
+#include "worker/relay/ingress.h"
+#include "worker/relay/lease.h"
 #include "worker/relay/ring_up.h"
 #include "worker/relay/rivals.h"
+#include "worker/relay/routes.h"
 #include "worker/relay/shards.h"
 #include "worker/worker.h"
 
@@ -27,10 +36,18 @@ struct relay {
 	struct rivals rivals;
 	struct ring_up ring_up[SLOT_MAX_WORKERS];
 	struct api api;
-	struct event *tick;	      /* owned; once a second */
-	struct event *rebind;	      /* owned; runs while a slot is stale */
+	struct backplane backplane;
+	struct routes routes;
+	struct lease lease;
+	struct inbox inbox;
+	struct ingress ingress;
+	size_t forward_bytes; /* of documents for other nodes, see forward.h */
+	struct event *tick;   /* owned; once a second */
+	struct event *rebind; /* owned; runs while a slot is stale */
+	struct event *leave;  /* owned; runs while it takes leave */
 	bool stale[SLOT_MAX_WORKERS]; /* its fds have changed */
-	uint64_t leave_by_ms;	      /* 0: not leaving */
+	uint64_t leaving_since_ms;    /* while leave runs */
+	bool is_giving;		      /* it leaves the slot to another keeper */
 };
 
 extern const struct worker_ops relay_ops;

@@ -14,10 +14,12 @@
 #include "proto/ring_messages.h"
 #include "worker/relay/relay.h"
 
-#define BATCH 4096 /* entries in one turn of the loop */
+#define BATCH	       4096 /* entries in one turn of the loop */
+#define FINISH_BATCHES 64
 
+/* A client has come or gone: the table says which. */
 static void
-on_connected(struct ring_up *up, const struct ring_entry *entry)
+on_route(struct ring_up *up, const struct ring_entry *entry)
 {
 	char id[RECORD_ID_MAX];
 	size_t len;
@@ -29,7 +31,8 @@ on_connected(struct ring_up *up, const struct ring_entry *entry)
 	memcpy(id, entry->data + sizeof(struct ring_route), len);
 	if (!api_client_id_ok(id, len))
 		return;
-	if (up->relay->shards.end > 1)
+	routes_touch(&up->relay->routes, id, len);
+	if (entry->kind == RING_CONNECTED && up->relay->shards.end > 1)
 		rivals_check(&up->relay->rivals, id, len);
 }
 
@@ -49,13 +52,13 @@ take(struct ring_up *up, const struct ring_entry *entry)
 {
 	switch (entry->kind) {
 	case RING_CONNECTED:
-		on_connected(up, entry);
+	case RING_DISCONNECTED:
+		on_route(up, entry);
 		break;
 	case RING_RECEIPT:
 		on_receipt(up, entry);
 		break;
 	default:
-		/* a standalone node keeps no routes to take back */
 		break;
 	}
 }
@@ -81,8 +84,11 @@ drain(struct ring_up *up)
 			    "skipped and its table is read",
 			    log_uint("slot", up->slot), log_errno(rc));
 			rivals_resync(&up->relay->rivals);
+			routes_resync(&up->relay->routes,
+			    "a gateway's reports make no sense");
 			return 0;
 		}
+		crash_mark();
 		take(up, &entry);
 		ring_consume(ring, &entry);
 	}
@@ -102,6 +108,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	ring_awake(ring);
 	if (drain(up) != 0 || ring_sleep(ring) != 0)
 		event_active(up->wake, EV_READ, 0);
+	ingress_wake(&relay->ingress, up->slot); /* it has the same eventfd */
 	rivals_poll(&relay->rivals);
 	shards_wake(&relay->shards);
 }
@@ -130,4 +137,13 @@ ring_up_stop(struct ring_up *up)
 	if (up->wake != NULL)
 		event_free(up->wake);
 	up->wake = NULL;
+}
+
+void
+ring_up_finish(struct ring_up *up)
+{
+	/* Bounded, for a writer that is not gone may lie. */
+	for (int i = 0; i < FINISH_BATCHES && drain(up) != 0; i++)
+		worker_beat(up->relay->worker);
+	ring_up_stop(up);
 }

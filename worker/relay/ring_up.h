@@ -23,5 +23,7 @@ struct ring_up {
 int ring_up_start(struct ring_up *, struct relay *, uint32_t slot)
     __attribute__((warn_unused_result));
 void ring_up_stop(struct ring_up *);
+/* Reads what is still in it, then stops: its writer is gone for good. */
+void ring_up_finish(struct ring_up *);
 
 #endif

@@ -12,9 +12,7 @@
 #include "lib/log.h"
 #include "worker/relay/relay.h"
 
-#define WALK_RECORDS	2048u /* looked at in one turn of the loop */
-#define REPLACED_CODE	4001
-#define REPLACED_REASON "replaced by a newer connection"
+#define WALK_RECORDS 2048u /* looked at in one turn of the loop */
 
 static const struct timeval walk_pause = { 0, 1000 };
 static const struct timeval full_pause = { 0, 100000 };
@@ -25,14 +23,15 @@ kick(struct rivals *rivals, uint32_t slot, const struct record_view *loser)
 	struct relay *relay = rivals->relay;
 	struct shard_target target = { slot, loser->index, loser->body.gen };
 
-	if (shards_put_kick(&relay->shards, &target, 0, REPLACED_CODE,
-		REPLACED_REASON) != 0) {
+	if (shards_put_kick(&relay->shards, &target, 0, RIVALS_CODE,
+		RIVALS_REASON) != 0) {
 		/* the ring is full: find it again later */
 		rivals->again = true;
 		if (!rivals->walking)
 			rivals_resync(rivals);
 		return;
 	}
+	crash_mark();
 	counter_add(relay_counters(relay), COUNTER_REPLACED_ACROSS_SLOTS, 1);
 	log_debug("client_replaced", NULL, log_text("client", loser->id),
 	    log_uint("slot", slot));
@@ -85,6 +84,10 @@ walk_shard(struct rivals *rivals, const struct table *table, uint32_t *budget)
 	uint32_t high;
 	int rc;
 
+	if (table->is_foreign) {
+		rivals->again = true;
+		return true;
+	}
 	high = atomic_load_explicit(&table->header->high_water,
 	    memory_order_acquire);
 	if (high > table->capacity)
@@ -176,7 +179,8 @@ rivals_poll(struct rivals *rivals)
 	uint32_t slot, wanted;
 
 	for (slot = 0; slot < shards->end; slot++) {
-		if (!shards->items[slot].attached)
+		if (!shards->items[slot].attached ||
+		    shards->items[slot].table.is_foreign)
 			continue;
 		wanted = atomic_load_explicit(
 		    &shards->items[slot].table.header->resync_wanted,
@@ -184,7 +188,10 @@ rivals_poll(struct rivals *rivals)
 		if (wanted == rivals->seen_resync[slot])
 			continue;
 		rivals->seen_resync[slot] = wanted;
-		if (wanted != 0)
-			rivals_resync(rivals);
+		if (wanted == 0)
+			continue;
+		rivals_resync(rivals);
+		routes_resync(&rivals->relay->routes,
+		    "a gateway's reports were too many");
 	}
 }

@@ -14,6 +14,10 @@
 
 #include "proto/slot.h"
 
+/* How a connection ends that a newer one of its client replaces. */
+#define RIVALS_CODE   4001
+#define RIVALS_REASON "replaced by a newer connection"
+
 struct relay;
 
 struct rivals {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "proto/ring_messages.h"
+#include "proto/slot_owner.h"
 
 #define BUSY_TRIES 3 /* on top of the table's own */
 
@@ -48,7 +49,7 @@ shards_attach(struct shards *shards, const struct worker *worker, uint32_t slot)
 	fd = worker_fd(worker, SLOT_FD_TABLE, slot);
 	if (fd < 0)
 		return -ENOENT;
-	rc = table_attach(&shard->table, fd, 0);
+	rc = table_attach_any(&shard->table, fd, 0);
 	if (rc != 0)
 		return rc;
 	rc = attach_rings(shard, worker, slot);
@@ -57,7 +58,7 @@ shards_attach(struct shards *shards, const struct worker *worker, uint32_t slot)
 		return rc;
 	}
 	shard->attached = true;
-	shard->wake = true;
+	ring_wake_surely(&shard->down);
 	if (shards->end <= slot)
 		shards->end = slot + 1;
 	return 0;
@@ -76,6 +77,25 @@ shards_detach(struct shards *shards, uint32_t slot)
 	memset(shard, 0, sizeof(*shard));
 	while (shards->end > 0 && !shards->items[shards->end - 1].attached)
 		shards->end--;
+}
+
+bool
+shards_follow(struct shards *shards, const struct worker *worker, uint32_t slot)
+{
+	struct shard *shard = &shards->items[slot];
+	struct table table;
+
+	if (!shard->attached ||
+	    table_attach_any(&table, worker_fd(worker, SLOT_FD_TABLE, slot),
+		0) != 0)
+		return false;
+	if (table.header->nonce != shard->table.header->nonce) {
+		table_detach(&table);
+		return false;
+	}
+	table_detach(&shard->table);
+	shard->table = table;
+	return true;
 }
 
 bool
@@ -102,6 +122,11 @@ shards_find(const struct shards *shards, const char *id, size_t len,
 		for (tries = 0; rc == -EAGAIN && tries < BUSY_TRIES; tries++)
 			rc = table_find(&shards->items[slot].table, id, len,
 			    &view);
+		/* Who has connected since is in a table that is on its way. */
+		if (rc == -ENOENT &&
+		    slot_owner_has_moved(
+			&shards->items[slot].table.header->owner))
+			return -EAGAIN;
 		if (rc == -EAGAIN)
 			return -EAGAIN;
 		if (rc != 0)
@@ -160,6 +185,7 @@ shards_wake(struct shards *shards)
 		if (!shards->items[slot].wake)
 			continue;
 		shards->items[slot].wake = false;
+		crash_mark();
 		if (shards->items[slot].attached)
 			ring_wake(&shards->items[slot].down);
 	}

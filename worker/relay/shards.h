@@ -44,6 +44,9 @@ void shards_init(struct shards *);
 int shards_attach(struct shards *, const struct worker *, uint32_t slot)
     __attribute__((warn_unused_result));
 void shards_detach(struct shards *, uint32_t slot);
+/* Takes the table of the directory in place of the one that is mapped, if it is
+ * the same slot's after a handoff: then connections and rings are as before. */
+bool shards_follow(struct shards *, const struct worker *, uint32_t slot);
 
 /*
  * The connection of a client id: of those open in several slots the latest

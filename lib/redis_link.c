@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a link to Redis (see redis_link.h): carries out what the table of
+ * redis_link_fsm.c says.  hiredis frees its context by itself after the
+ * disconnect callback and after a failed connect callback, and calls back for
+ * each pending command with NULL before that.
+ */
+#include "lib/redis_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/adapters/libevent.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+
+#include "lib/clock.h"
+#include "lib/fd.h"
+#include "lib/random.h"
+#include "lib/redis_link_inside.h"
+
+#define WATCH_MIN_MS 10u
+#define WATCH_PARTS  4u /* of the shorter deadline */
+
+static void
+wait_ms(struct event *event, uint32_t ms)
+{
+	const struct timeval delay = { ms / 1000, (ms % 1000) * 1000 };
+
+	(void)evtimer_add(event, &delay);
+}
+
+static uint32_t
+watch_ms(const struct redis_link *link)
+{
+	uint32_t ms = link->conf.command_timeout_ms;
+
+	if (link->conf.ping_interval_ms < ms)
+		ms = link->conf.ping_interval_ms;
+	ms /= WATCH_PARTS;
+	return ms < WATCH_MIN_MS ? WATCH_MIN_MS : ms;
+}
+
+/* ---- connecting */
+
+/* Why the connection has failed. */
+static const char *
+reason(const struct redis_link *link, const struct redisAsyncContext *ac)
+{
+	if (link->tls_problem != NULL)
+		return link->tls_problem;
+	return ac->err != 0 ? ac->errstr : "closed";
+}
+
+static void
+on_connect(const struct redisAsyncContext *ac, int status)
+{
+	struct redis_link *link = ac->data;
+
+	if (link == NULL)
+		return;
+	if (status == REDIS_OK) {
+		/* Not from here: hiredis 0.14 goes on with the context, which
+		 * must therefore not be freed in this callback. */
+		event_active(link->connected, EV_TIMEOUT, 0);
+		return;
+	}
+	link->ac = NULL;
+	redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
+}
+
+static void
+on_disconnect(const struct redisAsyncContext *ac, int status)
+{
+	struct redis_link *link = ac->data;
+
+	(void)status;
+	if (link == NULL)
+		return;
+	link->ac = NULL;
+	redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
+}
+
+static void
+do_connect(struct redis_link *link)
+{
+	const char *path = link->conf.url.path;
+	struct redisAsyncContext *ac;
+
+	ac = path[0] != '\0' ? redisAsyncConnectUnix(path) :
+			       redisAsyncConnect(link->ip, link->port);
+	if (ac == NULL) {
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, "no memory");
+		return;
+	}
+	ac->data = link;
+	link->ac = ac;
+	link->tls_problem = NULL;
+	if (ac->err != 0) {
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, ac->errstr);
+		return;
+	}
+	(void)fd_set_cloexec(ac->c.fd, true);
+	if (link->conf.url.tls &&
+	    redis_tls_begin(ac, &link->conf.tls, link->name,
+		&link->tls_problem) != 0) {
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, link->tls_problem);
+		return;
+	}
+	redis_guard_install(&link->guard, ac);
+	if (redisLibeventAttach(ac, link->base) != REDIS_OK ||
+	    redisAsyncSetConnectCallback(ac, on_connect) != REDIS_OK ||
+	    redisAsyncSetDisconnectCallback(ac, on_disconnect) != REDIS_OK)
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, "no memory");
+}
+
+static void
+on_address(const char *address, const char *problem, void *arg)
+{
+	struct redis_link *link = arg;
+	char text[REDIS_LINK_TEXT];
+
+	if (address == NULL) {
+		snprintf(text, sizeof(text), "name lookup: %s", problem);
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, text);
+		return;
+	}
+	snprintf(link->ip, sizeof(link->ip), "%s", address);
+	redis_link_feed(link, REDIS_LINK_EV_RESOLVED, NULL);
+}
+
+static void
+set_address(struct redis_link *link, const char *host, uint16_t port)
+{
+	link->port = port;
+	snprintf(link->address, sizeof(link->address),
+	    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
+	    (unsigned)port);
+}
+
+static void
+on_master(const char *host, uint16_t port, const char *problem, void *arg)
+{
+	struct redis_link *link = arg;
+
+	if (host == NULL) {
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, problem);
+		return;
+	}
+	set_address(link, host, port);
+	redis_resolve_start(link->resolve, host, on_address, link);
+}
+
+static void
+on_moved(void *arg)
+{
+	redis_link_feed(arg, REDIS_LINK_EV_FAILED,
+	    "the Sentinel says that the master has moved");
+}
+
+static void
+do_resolve(struct redis_link *link)
+{
+	const struct redis_url *url = &link->conf.url;
+	const struct redis_host *host;
+
+	wait_ms(link->deadline, link->conf.connect_timeout_ms);
+	if (url->path[0] != '\0') {
+		snprintf(link->address, sizeof(link->address), "%s", url->path);
+		redis_link_feed(link, REDIS_LINK_EV_RESOLVED, NULL);
+		return;
+	}
+	if (link->sentinel != NULL) {
+		redis_sentinel_ask(link->sentinel, on_master, link);
+		return;
+	}
+	host = &url->hosts[link->host];
+	link->host = (link->host + 1) % url->host_count;
+	link->name = host->name;
+	set_address(link, host->name, host->port);
+	redis_resolve_start(link->resolve, host->name, on_address, link);
+}
+
+/* ---- the end of a connection */
+
+static void
+drop(struct redis_link *link)
+{
+	struct redisAsyncContext *ac = link->ac;
+
+	event_del(link->connected);
+	event_del(link->deadline);
+	event_del(link->watch);
+	event_del(link->pause);
+	redis_resolve_cancel(link->resolve);
+	if (link->sentinel != NULL)
+		redis_sentinel_cancel(link->sentinel);
+	link->ac = NULL;
+	redis_link_lose(link);
+	if (ac != NULL) {
+		ac->data = NULL;
+		redisAsyncFree(ac);
+	}
+}
+
+static void
+do_pause(struct redis_link *link)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	drop(link);
+	/* Only a link that has held up begins with short pauses again. */
+	if (link->up_ms != 0 &&
+	    now_ms - link->up_ms > link->conf.backoff_max_ms)
+		backoff_reset(&link->backoff);
+	link->up_ms = 0;
+	wait_ms(link->pause, backoff_next(&link->backoff, random_u32()));
+	link->conf.on_state(false, link->problem, link->conf.arg);
+}
+
+static void
+do_up(struct redis_link *link)
+{
+	event_del(link->deadline);
+	link->up_ms = link->asked_ms = link->heard_ms = link->watched_ms =
+	    clock_mono_ms();
+	link->ups++;
+	wait_ms(link->watch, watch_ms(link));
+	link->conf.on_state(true, NULL, link->conf.arg);
+}
+
+void
+redis_link_feed(struct redis_link *link, enum redis_link_event event,
+    const char *why)
+{
+	struct redis_link_move move = redis_link_fsm_next(link->state, event);
+
+	if (move.act == REDIS_LINK_IGNORE)
+		return;
+	link->state = move.next;
+	if (why != NULL)
+		snprintf(link->problem, sizeof(link->problem), "%s", why);
+	switch (move.act) {
+	case REDIS_LINK_DO_RESOLVE:
+		do_resolve(link);
+		break;
+	case REDIS_LINK_DO_CONNECT:
+		do_connect(link);
+		break;
+	case REDIS_LINK_DO_GREET:
+		redis_link_greet(link);
+		break;
+	case REDIS_LINK_DO_UP:
+		do_up(link);
+		break;
+	case REDIS_LINK_DO_DOWN:
+	case REDIS_LINK_DO_PAUSE:
+		do_pause(link);
+		break;
+	case REDIS_LINK_DO_DROP:
+		drop(link);
+		break;
+	case REDIS_LINK_IGNORE:
+		break;
+	}
+}
+
+/* ---- timers */
+
+static void
+on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	redis_link_feed(arg, REDIS_LINK_EV_CONNECTED, NULL);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	redis_link_feed(arg, REDIS_LINK_EV_FAILED,
+	    "not ready within redis.connect_timeout");
+}
+
+static void
+on_pause(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	redis_link_feed(arg, REDIS_LINK_EV_RETRY, NULL);
+}
+
+/* What is wrong with a ready link now, or NULL. */
+static const char *
+fault_now(const struct redis_link *link, uint64_t now_ms)
+{
+	uint64_t limit_ms = link->conf.command_timeout_ms;
+
+	if (link->first != NULL && now_ms - link->first->sent_ms > limit_ms)
+		return "no reply within redis.command_timeout";
+	if (link->conf.channel != NULL && link->asked_ms > link->heard_ms &&
+	    now_ms - link->asked_ms > limit_ms)
+		return "the subscription is silent";
+	return NULL;
+}
+
+static void
+on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_link *link = arg;
+	uint64_t now_ms = clock_mono_ms();
+	uint32_t pause_ms = watch_ms(link);
+	const char *why;
+
+	(void)fd;
+	(void)what;
+	if (link->guard.heard)
+		link->heard_ms = now_ms;
+	link->guard.heard = false;
+	why = fault_now(link, now_ms);
+	/* If we were late ourselves, the reply may lie in the socket. */
+	if (why != NULL && now_ms - link->watched_ms > 3 * pause_ms)
+		why = NULL;
+	else if (why != NULL) {
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, why);
+		return;
+	}
+	link->watched_ms = now_ms;
+	wait_ms(link->watch, pause_ms);
+	if (now_ms - link->asked_ms >= link->conf.ping_interval_ms) {
+		link->asked_ms = now_ms;
+		redis_link_ask(link);
+	}
+}
+
+/* ---- what the owner calls */
+
+struct redis_link *
+redis_link_new(struct event_base *base, const struct redis_link_conf *conf)
+{
+	struct redis_link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL)
+		return NULL;
+	link->conf = *conf;
+	link->base = base;
+	link->state = REDIS_LINK_STOPPED;
+	backoff_init(&link->backoff, conf->backoff_ms, conf->backoff_max_ms);
+	link->resolve = redis_resolve_new(base);
+	link->connected = evtimer_new(base, on_connected, link);
+	link->deadline = evtimer_new(base, on_deadline, link);
+	link->pause = evtimer_new(base, on_pause, link);
+	link->watch = evtimer_new(base, on_watch, link);
+	if (link->conf.url.master[0] != '\0')
+		link->sentinel = redis_sentinel_new(base, &link->conf.url,
+		    on_moved, link);
+	if (link->resolve == NULL || link->connected == NULL ||
+	    (link->conf.url.master[0] != '\0' && link->sentinel == NULL) ||
+	    link->deadline == NULL || link->pause == NULL ||
+	    link->watch == NULL) {
+		redis_link_free(link);
+		return NULL;
+	}
+	return link;
+}
+
+void
+redis_link_free(struct redis_link *link)
+{
+	if (link == NULL)
+		return;
+	redis_link_feed(link, REDIS_LINK_EV_STOP, NULL);
+	redis_sentinel_free(link->sentinel);
+	redis_resolve_free(link->resolve);
+	if (link->connected != NULL)
+		event_free(link->connected);
+	if (link->deadline != NULL)
+		event_free(link->deadline);
+	if (link->pause != NULL)
+		event_free(link->pause);
+	if (link->watch != NULL)
+		event_free(link->watch);
+	free(link);
+}
+
+void
+redis_link_start(struct redis_link *link)
+{
+	redis_link_feed(link, REDIS_LINK_EV_START, NULL);
+}
+
+void
+redis_link_renew(struct redis_link *link, const char *why)
+{
+	redis_link_feed(link, REDIS_LINK_EV_FAILED, why);
+}
+
+void
+redis_link_set_timeouts(struct redis_link *link, uint32_t connect_ms,
+    uint32_t command_ms, uint32_t ping_ms)
+{
+	link->conf.connect_timeout_ms = connect_ms;
+	link->conf.command_timeout_ms = command_ms;
+	link->conf.ping_interval_ms = ping_ms;
+}
+
+enum redis_link_state
+redis_link_state(const struct redis_link *link)
+{
+	return link->state;
+}
+
+uint32_t
+redis_link_pending(const struct redis_link *link)
+{
+	return link->guard.pending;
+}
+
+uint64_t
+redis_link_ups(const struct redis_link *link)
+{
+	return link->ups;
+}
+
+uint64_t
+redis_link_errors(const struct redis_link *link)
+{
+	return link->errors;
+}
+
+const char *
+redis_link_address(const struct redis_link *link)
+{
+	return link->address;
+}
+
+const char *
+redis_link_problem(const struct redis_link *link)
+{
+	return link->problem;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See redis_sentinel.h.  hiredis frees its context by itself, as told in
+ * redis_link.c.
+ */
+#include "lib/redis_sentinel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/adapters/libevent.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+
+#include "lib/fd.h"
+#include "lib/parse.h"
+#include "lib/redis_guard.h"
+#include "lib/redis_reply.h"
+#include "lib/redis_resolve.h"
+
+struct redis_sentinel {
+	struct event_base *base;       /* borrowed */
+	const struct redis_url *url;   /* borrowed */
+	struct redis_resolve *resolve; /* owned */
+	struct redisAsyncContext *ac;  /* owned until hiredis says it ended */
+	struct event *connected;       /* owned; connect() has ended well */
+	struct redis_guard guard;
+	uint32_t host; /* the next one to be asked */
+	uint16_t port;
+	redis_sentinel_cb *cb; /* NULL: nobody waits */
+	void *cb_arg;
+	redis_sentinel_moved_cb *on_moved;
+	void *arg;
+};
+
+static void
+answer(struct redis_sentinel *sentinel, const char *host, uint16_t port,
+    const char *problem)
+{
+	redis_sentinel_cb *cb = sentinel->cb;
+
+	sentinel->cb = NULL;
+	if (cb != NULL)
+		cb(host, port, problem, sentinel->cb_arg);
+}
+
+static void
+drop(struct redis_sentinel *sentinel)
+{
+	struct redisAsyncContext *ac = sentinel->ac;
+
+	event_del(sentinel->connected);
+	redis_resolve_cancel(sentinel->resolve);
+	sentinel->ac = NULL;
+	if (ac != NULL) {
+		ac->data = NULL;
+		redisAsyncFree(ac);
+	}
+}
+
+/* ---- what it says */
+
+/* "NAME OLD-HOST OLD-PORT HOST PORT" */
+static void
+on_push(struct redisAsyncContext *ac, void *data, void *arg)
+{
+	struct redis_sentinel *sentinel = ac->data;
+	const char *name, *text;
+	size_t len;
+
+	(void)arg;
+	if (sentinel == NULL || data == NULL ||
+	    !redis_reply_is(redis_reply_at(data, 0), "message"))
+		return;
+	name = sentinel->url->master;
+	text = redis_reply_text(redis_reply_at(data, 2), &len);
+	if (text != NULL && strncmp(text, name, strlen(name)) == 0 &&
+	    text[strlen(name)] == ' ')
+		sentinel->on_moved(sentinel->arg);
+}
+
+static void
+listen_on(struct redis_sentinel *sentinel)
+{
+	sentinel->guard.pushes = true;
+	/* Else a move is found by ROLE, which is asked for again and again. */
+	(void)redisAsyncCommand(sentinel->ac, on_push, NULL,
+	    "SUBSCRIBE +switch-master");
+}
+
+static void
+on_master(struct redisAsyncContext *ac, void *data, void *arg)
+{
+	struct redis_sentinel *sentinel = ac->data;
+	const char *host, *port;
+	uint64_t number;
+	size_t len;
+
+	(void)arg;
+	if (sentinel == NULL)
+		return;
+	sentinel->guard.pending = 0;
+	host = redis_reply_text(redis_reply_at(data, 0), &len);
+	port = redis_reply_text(redis_reply_at(data, 1), &len);
+	if (host == NULL || port == NULL ||
+	    parse_u64(port, 1, 65535, &number) != 0) {
+		answer(sentinel, NULL, 0, "the Sentinel knows no such master");
+		return;
+	}
+	listen_on(sentinel);
+	answer(sentinel, host, (uint16_t)number, NULL);
+}
+
+/* ---- the way to it */
+
+static void
+on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_sentinel *sentinel = arg;
+
+	(void)fd;
+	(void)what;
+	sentinel->guard.pending = 1;
+	if (redisAsyncCommand(sentinel->ac, on_master, NULL,
+		"SENTINEL get-master-addr-by-name %s",
+		sentinel->url->master) != REDIS_OK)
+		answer(sentinel, NULL, 0, "no memory");
+}
+
+static void
+on_connect(const struct redisAsyncContext *ac, int status)
+{
+	struct redis_sentinel *sentinel = ac->data;
+
+	if (sentinel == NULL)
+		return;
+	if (status == REDIS_OK) {
+		/* not from here, see redis_link.c */
+		event_active(sentinel->connected, EV_TIMEOUT, 0);
+		return;
+	}
+	sentinel->ac = NULL;
+	answer(sentinel, NULL, 0, "no Sentinel answers there");
+}
+
+static void
+on_disconnect(const struct redisAsyncContext *ac, int status)
+{
+	struct redis_sentinel *sentinel = ac->data;
+
+	(void)status;
+	if (sentinel == NULL)
+		return;
+	event_del(sentinel->connected);
+	sentinel->ac = NULL;
+	answer(sentinel, NULL, 0, "the Sentinel has gone");
+}
+
+static void
+on_address(const char *address, const char *problem, void *arg)
+{
+	struct redis_sentinel *sentinel = arg;
+	struct redisAsyncContext *ac;
+
+	if (address == NULL) {
+		answer(sentinel, NULL, 0, problem);
+		return;
+	}
+	ac = redisAsyncConnect(address, sentinel->port);
+	if (ac == NULL) {
+		answer(sentinel, NULL, 0, "no memory");
+		return;
+	}
+	ac->data = sentinel;
+	sentinel->ac = ac;
+	if (ac->err != 0) {
+		drop(sentinel);
+		answer(sentinel, NULL, 0, "no Sentinel answers there");
+		return;
+	}
+	(void)fd_set_cloexec(ac->c.fd, true);
+	redis_guard_install(&sentinel->guard, ac);
+	if (redisLibeventAttach(ac, sentinel->base) != REDIS_OK ||
+	    redisAsyncSetConnectCallback(ac, on_connect) != REDIS_OK ||
+	    redisAsyncSetDisconnectCallback(ac, on_disconnect) != REDIS_OK) {
+		drop(sentinel);
+		answer(sentinel, NULL, 0, "no memory");
+	}
+}
+
+void
+redis_sentinel_ask(struct redis_sentinel *sentinel, redis_sentinel_cb *cb,
+    void *arg)
+{
+	const struct redis_host *host = &sentinel->url->hosts[sentinel->host];
+
+	drop(sentinel);
+	sentinel->host = (sentinel->host + 1) % sentinel->url->host_count;
+	sentinel->port = host->port;
+	sentinel->cb = cb;
+	sentinel->cb_arg = arg;
+	redis_resolve_start(sentinel->resolve, host->name, on_address,
+	    sentinel);
+}
+
+void
+redis_sentinel_cancel(struct redis_sentinel *sentinel)
+{
+	sentinel->cb = NULL;
+}
+
+struct redis_sentinel *
+redis_sentinel_new(struct event_base *base, const struct redis_url *url,
+    redis_sentinel_moved_cb *on_moved, void *arg)
+{
+	struct redis_sentinel *sentinel = calloc(1, sizeof(*sentinel));
+
+	if (sentinel == NULL)
+		return NULL;
+	sentinel->base = base;
+	sentinel->url = url;
+	sentinel->on_moved = on_moved;
+	sentinel->arg = arg;
+	sentinel->resolve = redis_resolve_new(base);
+	sentinel->connected = evtimer_new(base, on_connected, sentinel);
+	if (sentinel->resolve == NULL || sentinel->connected == NULL) {
+		redis_sentinel_free(sentinel);
+		return NULL;
+	}
+	return sentinel;
+}
+
+void
+redis_sentinel_free(struct redis_sentinel *sentinel)
+{
+	if (sentinel == NULL)
+		return;
+	sentinel->cb = NULL;
+	if (sentinel->connected != NULL && sentinel->resolve != NULL)
+		drop(sentinel);
+	redis_resolve_free(sentinel->resolve);
+	if (sentinel->connected != NULL)
+		event_free(sentinel->connected);
+	free(sentinel);
+}

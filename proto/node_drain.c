@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A drain's words (see node_drain.h).
+ */
+#include "proto/node_drain.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const profiles[DRAIN_PROFILE_MAX] = {
+	[DRAIN_EVACUATE] = "evacuate",
+	[DRAIN_GENTLE] = "gentle",
+};
+
+void
+node_drain_save(struct node_drain *to, const struct drain_words *from)
+{
+	atomic_store(&to->stops_after, from->stops_after);
+	atomic_store(&to->close_code, from->close_code);
+	atomic_store(&to->profile, (uint32_t)from->profile);
+	atomic_store(&to->begin_ms, from->begin_ms);
+	atomic_store(&to->end_ms, from->end_ms);
+	atomic_store(&to->asked_real_ms, from->asked_real_ms);
+	atomic_store(&to->grace_ms, from->grace_ms);
+	atomic_store(&to->total, from->total);
+	/* Who dies before this has not begun the drain. */
+	atomic_store(&to->state, (uint32_t)from->state);
+}
+
+/* Times of a drain that can be under way now. */
+static bool
+is_plausible(const struct drain_words *w, uint64_t now_ms)
+{
+	return w->begin_ms <= now_ms + NODE_DRAIN_MAX_MS &&
+	    w->end_ms >= w->begin_ms &&
+	    w->end_ms - w->begin_ms <= NODE_DRAIN_MAX_MS &&
+	    w->grace_ms <= NODE_DRAIN_MAX_MS;
+}
+
+int
+node_drain_load(const struct node_drain *from, uint64_t now_ms,
+    struct drain_words *out)
+{
+	uint32_t state = atomic_load(&from->state);
+	uint32_t profile = atomic_load(&from->profile);
+	struct drain_words w = {
+		.stops_after = atomic_load(&from->stops_after) != 0,
+		.close_code = atomic_load(&from->close_code),
+		.begin_ms = atomic_load(&from->begin_ms),
+		.end_ms = atomic_load(&from->end_ms),
+		.asked_real_ms = atomic_load(&from->asked_real_ms),
+		.grace_ms = atomic_load(&from->grace_ms),
+		.total = atomic_load(&from->total),
+	};
+
+	if (state == NODE_DRAIN_NONE)
+		return -ENOENT;
+	if (state >= NODE_DRAIN_STATE_MAX || profile >= DRAIN_PROFILE_MAX ||
+	    w.close_code < 1000 || w.close_code > 4999 ||
+	    !is_plausible(&w, now_ms))
+		return -EPROTO;
+	w.state = (enum node_drain_state)state;
+	w.profile = (enum drain_profile)profile;
+	*out = w;
+	return 0;
+}
+
+void
+node_slot_drain_forget(struct node_slot_drain *drain)
+{
+	atomic_store(&drain->close_code, 0);
+	atomic_store(&drain->flags, 0);
+	atomic_store(&drain->end_ms, 0);
+	atomic_store(&drain->closed, 0);
+}
+
+const char *
+drain_profile_name(enum drain_profile profile)
+{
+	return (unsigned)profile < DRAIN_PROFILE_MAX ? profiles[profile] :
+						       "unknown";
+}
+
+int
+drain_profile_parse(const char *text, enum drain_profile *out)
+{
+	for (unsigned i = 0; i < DRAIN_PROFILE_MAX; i++) {
+		if (strcmp(text, profiles[i]) == 0) {
+			*out = (enum drain_profile)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Is a node dead whose lease is over?  Its peer port is asked: one that
+ * refuses, or is silent twice, has nobody behind it.  Then Redis is told, which
+ * checks that the lease is still the one we saw; then the storm is announced
+ * and the routes go.  Anything unclear leaves the node suspect, with its
+ * routes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_scripts.h"
+#include "supervisor/fleet/fleet_storm.h"
+#include "supervisor/supervisor.h"
+
+#define MISSES 2u
+/* Of nodes that die together the last lease ends a renewal after the first:
+ * only then can it be told how many they are. */
+#define TOGETHER_MS 1000u
+
+void
+fleet_bury_clear(struct fleet *fleet)
+{
+	fleet_probe_cancel(fleet->lead.probes, FLEET_PROBES_MAX);
+}
+
+/* Handshakes that the others can do beside what they do already. */
+static double
+spare_of_others(const struct fleet *fleet)
+{
+	const struct fleet_members *members = &fleet->lead.members;
+	struct storm_survivor survivors[FLEET_MEMBERS_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < members->count; i++) {
+		const struct fleet_member *member = &members->all[i];
+
+		if (member->state != MEMBER_HEALTHY &&
+		    member->state != MEMBER_JOINING)
+			continue;
+		survivors[n].budget = fleet_storm_budget(member->budget);
+		survivors[n++].rate = member->rate;
+	}
+	return storm_spare(survivors, n,
+	    (double)
+		fleet->sup->conf.settings.fleet.storm.handshakes_per_second);
+}
+
+static void
+announce(struct fleet *fleet, struct fleet_member *member)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t now = clock_mono_ms();
+	char text[80];
+
+	storm_add(&lead->storm, member->count, spare_of_others(fleet),
+	    fleet->sup->conf.settings.fleet.storm.min_window_ms, now);
+	lead->deaths++;
+	failover_note(&lead->failover, now);
+	log_warn("node_dead", "its routes are purged",
+	    log_text("node", member->id),
+	    log_uint("connections", member->count),
+	    log_uint("window_ms", lead->storm.window_ms));
+	supervisor_event(fleet->sup, "node_dead", -1, NULL, member->id,
+	    (int64_t)member->count);
+	(void)snprintf(text, sizeof(text), "%llu clients over %llu ms",
+	    (unsigned long long)lead->storm.displaced,
+	    (unsigned long long)lead->storm.window_ms);
+	fleet_event(fleet, "storm_announced", member->id, text,
+	    (int64_t)lead->storm.window_ms);
+}
+
+static void
+on_buried(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct fleet *fleet = arg;
+	struct fleet_members *members = &fleet->lead.members;
+	size_t i;
+
+	if (fleet->is_leaving)
+		return;
+	/* Of those who wait for such an answer: commands are answered in
+	 * order, and one is under way at a time. */
+	for (i = 0; i < members->count; i++) {
+		struct fleet_member *member = &members->all[i];
+		struct member_move move;
+
+		if (!member->is_buried)
+			continue;
+		member->is_buried = false;
+		if (fault != REDIS_FAULT_NONE ||
+		    redis_reply_integer(reply, 0) != 1)
+			continue; /* it lives after all, or we do not lead */
+		move = member_fsm_step(member->state, MEMBER_EV_CONFIRMED);
+		member->state = move.next;
+		if (move.action != MEMBER_ACT_BURY)
+			continue;
+		member->said = MEMBER_DEAD;
+		member->gone_ms = clock_mono_ms();
+		announce(fleet, member);
+		fleet_purge_tick(fleet);
+	}
+}
+
+static bool
+is_burying(const struct fleet *fleet)
+{
+	const struct fleet_members *members = &fleet->lead.members;
+	size_t i;
+
+	for (i = 0; i < members->count; i++) {
+		if (members->all[i].is_buried)
+			return true;
+	}
+	return false;
+}
+
+static void
+bury(struct fleet *fleet, struct fleet_member *member, const char *observed)
+{
+	struct fleet_args *args = &fleet->args;
+	char node[160];
+
+	if (is_burying(fleet))
+		return; /* the next turn comes soon */
+	(void)snprintf(node, sizeof(node), "node:%s", member->id);
+	fleet_args_eval(args, fleet_script_bury, 3);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, node);
+	fleet_key(fleet, "events");
+	fleet_args_text(args, fleet->token_text);
+	fleet_args_text(args, member->id);
+	fleet_args_hex(args, member->incarnation);
+	fleet_args_number(args, member->beat_ms);
+	fleet_args_text(args, observed);
+	fleet_args_text(args, fleet->sup->conf.settings.node.id);
+	if (fleet_send(fleet, on_buried, fleet) == 0)
+		member->is_buried = true;
+}
+
+static void
+on_probed(enum peer_probe_result result, const struct peer_line *line,
+    void *arg)
+{
+	struct fleet_probe *one = arg;
+	struct fleet *fleet = one->fleet;
+	struct fleet_member *member = fleet_members_find(&fleet->lead.members,
+	    one->node);
+	char observed[480], others[192];
+
+	one->probe = NULL;
+	if (member == NULL || member->incarnation != one->incarnation ||
+	    member->state != MEMBER_SUSPECT)
+		return;
+	switch (result) {
+	case PEER_PROBE_REFUSED:
+		member->misses = MISSES;
+		break;
+	case PEER_PROBE_SILENT:
+		member->misses++;
+		break;
+	case PEER_PROBE_ANSWERED:
+		if (member->misses != 0 || !member->has_answered)
+			log_notice("suspect_lives",
+			    "it has no lease, but it answers: its routes stay",
+			    log_text("node", member->id),
+			    log_text("state", line->state));
+		member->has_answered = true;
+		member->misses = 0;
+		return;
+	default:
+		return; /* proves nothing */
+	}
+	if (member->misses < MISSES || fleet->lead.hold != FAILOVER_GO ||
+	    fleet->lead.redis_ms <
+		member->beat_ms + member->lease_ms + TOGETHER_MS ||
+	    !leader_leads(&fleet->leader, clock_mono_ms()))
+		return;
+	if (!fleet_observe_agrees(fleet, member, others, sizeof(others)))
+		return;
+	(void)snprintf(observed, sizeof(observed),
+	    "no lease for %llu ms, peer port %s, seen by %s%s",
+	    (unsigned long long)(fleet->lead.redis_ms - member->beat_ms),
+	    peer_probe_result_name(result), fleet->sup->conf.settings.node.id,
+	    others);
+	bury(fleet, member, observed);
+}
+
+void
+fleet_bury_probe(struct fleet *fleet, struct fleet_member *member)
+{
+	/* Without a peer port nobody can say, so it is not said. */
+	if (member->address[0] == '\0')
+		return;
+	fleet_probe_start(fleet, fleet->lead.probes, FLEET_PROBES_MAX, member,
+	    member->incarnation, on_probed);
+}
+
+void
+fleet_bury_forget(struct fleet *fleet, struct fleet_member *member)
+{
+	struct fleet_args *args = &fleet->args;
+	char node[160];
+
+	(void)snprintf(node, sizeof(node), "node:%s", member->id);
+	fleet_args_eval(args, fleet_script_forget, 3);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, node);
+	fleet_key(fleet, "nodes");
+	fleet_args_text(args, fleet->token_text);
+	fleet_args_text(args, member->id);
+	fleet_args_hex(args, member->incarnation);
+	/* The next reading shows whether it is gone. */
+	(void)!fleet_send(fleet, NULL, NULL);
+}

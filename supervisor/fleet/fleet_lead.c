@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The leader's turn (see fleet_lead.h): lease, reading, decisions, summary.
+ */
+#include "supervisor/fleet/fleet_lead.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+#include "lib/random.h"
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_read.h"
+#include "supervisor/fleet/fleet_scripts.h"
+#include "supervisor/supervisor.h"
+
+#define READ_MS 500u
+
+void
+fleet_lead_init(struct fleet *fleet)
+{
+	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
+	uint64_t now = clock_mono_ms();
+
+	failover_init(&fleet->lead.failover, set->membership.lease_ms,
+	    set->membership.max_failovers_per_hour, now);
+	fleet->token.incarnation = fleet->incarnation;
+	fleet->token.random = random_u64();
+}
+
+void
+fleet_lead_clear(struct fleet *fleet)
+{
+	fleet_members_clear(&fleet->lead.members);
+}
+
+void
+fleet_lead_connected(struct fleet *fleet, uint64_t now_ms)
+{
+	failover_on_connect(&fleet->lead.failover, now_ms);
+	fleet->lead.is_reading = false;
+}
+
+void
+fleet_lead_begin(struct fleet *fleet)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t now = clock_mono_ms();
+
+	fleet_bury_clear(fleet);
+	fleet_members_clear(&lead->members);
+	memset(&lead->purge, 0, sizeof(lead->purge));
+	memset(&lead->storm, 0, sizeof(lead->storm));
+	lead->has_ack = lead->has_water = false;
+	lead->is_reading = false;
+	/* A storm that the leader before us announced goes on. */
+	if (fleet->summary.storm_until_ms > fleet_redis_ms(fleet, now))
+		storm_add(&lead->storm, 0, 1,
+		    fleet->summary.storm_until_ms - fleet_redis_ms(fleet, now),
+		    now);
+	high_water_init(&lead->water, fleet->summary.held, now);
+	log_notice("fleet_leader", "this node leads the fleet",
+	    log_text("token", fleet->token_text));
+	fleet_event(fleet, "leader", fleet->sup->conf.settings.node.id,
+	    fleet->token_text, 0);
+}
+
+static void
+on_lease(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct fleet *fleet = arg;
+	uint64_t now = clock_mono_ms();
+	const char *token;
+
+	if (fault != REDIS_FAULT_NONE || fleet->is_leaving) {
+		leader_on_failure(&fleet->leader, now);
+		return;
+	}
+	token = redis_reply_text(reply, NULL);
+	/* A token that is not ours would be a bug of ours or of Redis: then
+	 * rather nobody leads. */
+	if (token != NULL && strlen(token) < sizeof(fleet->token_text)) {
+		(void)snprintf(fleet->token_text, sizeof(fleet->token_text),
+		    "%s", token);
+		(void)!leader_token_parse(token, &fleet->token);
+	} else {
+		token = NULL;
+		fleet->token_text[0] = '\0';
+	}
+	if (leader_on_answer(&fleet->leader, token != NULL, random_u32(), now))
+		fleet_lead_begin(fleet);
+}
+
+static void
+ask_for_lease(struct fleet *fleet, uint64_t now_ms)
+{
+	struct fleet_args *args = &fleet->args;
+	enum leader_wish wish = leader_next(&fleet->leader, now_ms);
+	uint64_t least = fleet->summary.epoch > fleet->token.epoch ?
+	    fleet->summary.epoch :
+	    fleet->token.epoch;
+
+	if (wish == LEADER_WAIT)
+		return;
+	fleet_args_eval(args, fleet_script_lead, 2);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, "epoch");
+	fleet_args_text(args, fleet->token_text);
+	fleet_args_number(args, fleet->leader.lease_ms);
+	fleet_args_text(args, wish == LEADER_CLAIM ? "1" : "0");
+	fleet_args_number(args, least + 1);
+	fleet_args_hex(args, fleet->incarnation);
+	fleet_args_hex(args, fleet->token.random);
+	if (fleet_send(fleet, on_lease, fleet) != 0)
+		leader_on_failure(&fleet->leader, now_ms);
+}
+
+/* "redis_version:7\r\nrun_id:abc\r\n": the value of one line. */
+static void
+info_value(const char *info, const char *name, char out[FAILOVER_ID_SIZE])
+{
+	const char *at = strstr(info, name);
+	size_t len;
+
+	out[0] = '\0';
+	if (at == NULL)
+		return;
+	at += strlen(name);
+	len = strcspn(at, "\r\n");
+	if (len < FAILOVER_ID_SIZE)
+		(void)snprintf(out, FAILOVER_ID_SIZE, "%.*s", (int)len, at);
+}
+
+static void
+on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct fleet *fleet = arg;
+	const char *text = redis_reply_text(reply, NULL);
+	char run_id[FAILOVER_ID_SIZE], replid[FAILOVER_ID_SIZE];
+
+	if (fault != REDIS_FAULT_NONE || text == NULL || fleet->is_leaving)
+		return;
+	info_value(text, "\nrun_id:", run_id);
+	info_value(text, "\nmaster_replid:", replid);
+	failover_on_server(&fleet->lead.failover, run_id, replid,
+	    clock_mono_ms());
+}
+
+static void
+on_reading(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct fleet *fleet = arg;
+	uint64_t now = clock_mono_ms();
+
+	fleet->lead.is_reading = false;
+	if (fault != REDIS_FAULT_NONE || fleet->is_leaving ||
+	    !leader_leads(&fleet->leader, now))
+		return;
+	fleet_read(fleet, reply, now);
+}
+
+static void
+read_all(struct fleet *fleet, uint64_t now_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+
+	/* The server first: what it says must be known to the decision. */
+	fleet_args_command(&fleet->args, "INFO");
+	if (fleet_send(fleet, on_info, fleet) != 0)
+		return;
+	fleet_args_eval(&fleet->args, fleet_script_read, 3);
+	fleet_key(fleet, "nodes");
+	fleet_key(fleet, "paused");
+	fleet_key(fleet, "ack");
+	fleet_key(fleet, "node:");
+	if (fleet_send(fleet, on_reading, fleet) != 0)
+		return;
+	lead->is_reading = true;
+	lead->read_sent_ms = now_ms;
+}
+
+void
+fleet_lead_tick(struct fleet *fleet, uint64_t now_ms)
+{
+	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
+	struct fleet_lead *lead = &fleet->lead;
+
+	/* Both may be changed by a reload. */
+	lead->failover.expiry_ms = set->membership.lease_ms;
+	lead->failover.max_per_hour = set->membership.max_failovers_per_hour;
+	if (redis_link_state(fleet->link) != REDIS_LINK_READY)
+		return;
+	/* Who is not a member, or is leaving, does not lead. */
+	if (fleet->place != FLEET_JOINED || fleet->is_rejoining)
+		return;
+	ask_for_lease(fleet, now_ms);
+	if (!leader_leads(&fleet->leader, now_ms) || lead->is_reading ||
+	    now_ms < lead->read_sent_ms + READ_MS)
+		return;
+	read_all(fleet, now_ms);
+	fleet_purge_tick(fleet);
+}

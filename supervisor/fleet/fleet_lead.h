@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Leading a fleet: read all leases, decide, publish, while our own lease as
+ * the leader lasts.  fleet_bury.c declares the dead, fleet_purge.c deletes
+ * their routes.
+ */
+#ifndef HOLDFAST_FLEET_FLEET_LEAD_H
+#define HOLDFAST_FLEET_FLEET_LEAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "supervisor/fleet/blast_radius.h"
+#include "supervisor/fleet/failover.h"
+#include "supervisor/fleet/fleet_member.h"
+#include "supervisor/fleet/fleet_probe.h"
+#include "supervisor/fleet/storm.h"
+
+#define FLEET_PROBES_MAX 16u
+#define FLEET_PURGE_MAX	 64u /* dead nodes that wait for their turn */
+
+struct fleet;
+
+struct fleet_purge {
+	char node[128]; /* "": none under way */
+	uint64_t incarnation;
+	uint64_t cursor;
+	uint64_t routes; /* deleted so far */
+	uint32_t pending;
+	bool is_last; /* this batch */
+	bool has_failed;
+};
+
+struct fleet_lead {
+	struct fleet_members members;
+	struct failover failover;
+	struct high_water water;
+	bool has_water;	    /* the members' copies have been taken */
+	struct storm storm; /* by our clock */
+	enum failover_hold hold;
+	size_t expired;
+	bool is_paused;
+	bool is_reading;
+	uint64_t read_sent_ms;
+	uint64_t held;
+	uint64_t level;
+	double effective;
+	uint64_t redis_ms; /* at the last reading */
+	char ack[64];
+	bool has_ack; /* ack is what was there when we began */
+	uint64_t deaths;
+	uint64_t routes_purged;
+	struct fleet_probe probes[FLEET_PROBES_MAX];
+	struct fleet_purge purge;
+};
+
+void fleet_lead_init(struct fleet *fleet);
+void fleet_lead_clear(struct fleet *fleet);
+/* The first turn of a term: nothing is known of what came before. */
+void fleet_lead_begin(struct fleet *fleet);
+void fleet_lead_tick(struct fleet *fleet, uint64_t now_ms);
+/* The link is up: the past proves nothing. */
+void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);
+
+/* fleet_bury.c: one whose lease is over. */
+void fleet_bury_probe(struct fleet *fleet, struct fleet_member *member);
+void fleet_bury_clear(struct fleet *fleet);
+/* Forgets those long dead. */
+void fleet_bury_forget(struct fleet *fleet, struct fleet_member *member);
+
+/* fleet_purge.c: begins with the next dead node, or goes on. */
+void fleet_purge_tick(struct fleet *fleet);
+
+#endif

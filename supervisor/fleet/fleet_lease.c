@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The node's lease (see fleet_lease.h).
+ */
+#include "supervisor/fleet/fleet_lease.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+#include "lib/random.h"
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_news.h"
+#include "supervisor/fleet/fleet_scripts.h"
+#include "supervisor/startup.h"
+#include "supervisor/supervisor.h"
+
+#define RENEW_MS 1000u
+/* The list of members is the larger part: every second time. */
+#define MEMBERS_EVERY 2u
+#define INCARNATION   "incarnation"
+
+/* In state_dir: so that our next life knows that it is not somebody else. */
+static int
+state_path(const struct fleet *fleet, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s/" INCARNATION,
+	    fleet->sup->conf.settings.node.state_dir);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static uint64_t
+read_previous(const struct fleet *fleet)
+{
+	char path[512], text[64];
+	size_t len;
+
+	if (state_path(fleet, path, sizeof(path)) != 0 ||
+	    fd_read_file(path, text, sizeof(text), &len) != 0)
+		return 0;
+	return strtoull(text, NULL, 16);
+}
+
+static void
+write_incarnation(const struct fleet *fleet)
+{
+	struct run_dir dir = { .lock = -1 };
+	char text[24];
+	int rc;
+
+	(void)snprintf(dir.path, sizeof(dir.path), "%s",
+	    fleet->sup->conf.settings.node.state_dir);
+	(void)snprintf(text, sizeof(text), "%016" PRIx64 "\n",
+	    fleet->incarnation);
+	rc = run_dir_store(&dir, INCARNATION, text, strlen(text), 0600);
+	if (rc != 0)
+		log_warn("incarnation_unsaved",
+		    "after a crash the node waits for its own lease to end",
+		    log_errno(rc));
+}
+
+void
+fleet_lease_init(struct fleet *fleet)
+{
+	_Atomic uint64_t *shared = &fleet->sup->node.shared->incarnation;
+
+	/* The slots' memory has it when they live on. */
+	fleet->incarnation = atomic_load(shared);
+	if (fleet->incarnation != 0)
+		return;
+	fleet->previous = read_previous(fleet);
+	while (fleet->incarnation == 0)
+		fleet->incarnation = random_u64();
+	atomic_store(shared, fleet->incarnation);
+	write_incarnation(fleet);
+}
+
+void
+fleet_lease_admit(struct fleet *fleet)
+{
+	if (!fleet->is_waiting)
+		return;
+	fleet->is_waiting = false;
+	event_del(fleet->refusal);
+	supervisor_admitted(fleet->sup);
+}
+
+/* The relay removes what an earlier life left, before it writes routes. */
+static bool
+is_purging(const struct fleet *fleet)
+{
+	const struct slot *relay = fleet->sup->relay;
+	const struct slot_header *header = relay == NULL ?
+	    NULL :
+	    relay->memory.table.header;
+
+	return header != NULL &&
+	    atomic_load(&header->redis.routes) == SLOT_ROUTES_PURGING;
+}
+
+static const char *
+own_state(const struct fleet *fleet)
+{
+	const struct supervisor *sup = fleet->sup;
+
+	if (fleet->is_leaving)
+		return member_state_name(MEMBER_LEFT);
+	if (fleet->is_rejoining || is_purging(fleet) ||
+	    sup->lifecycle.state == LIFECYCLE_STARTING)
+		return member_state_name(MEMBER_JOINING);
+	if (sup->lifecycle.state > LIFECYCLE_READY || fleet_is_cut_off(sup))
+		return member_state_name(MEMBER_DRAINING);
+	return member_state_name(MEMBER_HEALTHY);
+}
+
+static void
+field(struct fleet *fleet, const char *name, uint64_t value)
+{
+	fleet_args_text(&fleet->args, name);
+	fleet_args_number(&fleet->args, value);
+}
+
+static void
+put_fields(struct fleet *fleet)
+{
+	const struct supervisor *sup = fleet->sup;
+	const struct settings *set = &sup->conf.settings;
+	double rate = sup->rates.per_second[RATE_HANDSHAKES];
+	struct fleet_args *args = &fleet->args;
+	char peer[80] = "";
+
+	if (fleet->peer.listener != NULL)
+		fleet_member_peer_format(set->fleet.peer.address,
+		    fleet->peer.port, peer, sizeof(peer));
+	fleet_args_text(args, "peer");
+	fleet_args_text(args, peer);
+	fleet_args_text(args, "region");
+	fleet_args_text(args, set->node.region);
+	fleet_args_text(args, "version");
+	fleet_args_text(args, HOLDFAST_VERSION);
+	field(fleet, "capacity", sup->capacity.node);
+	field(fleet, "count", node_connections(&sup->node));
+	field(fleet, "held", fleet->summary.held);
+	fleet_args_text(args, "rate");
+	fleet_args_real(args, rate);
+	if (rate > fleet->best_rate)
+		fleet->best_rate = rate;
+	fleet_args_text(args, "best");
+	fleet_args_real(args, fleet->best_rate);
+	field(fleet, "budget", set->admission.handshakes_per_second);
+}
+
+static void
+on_refused(struct fleet *fleet)
+{
+	const struct settings *set = &fleet->sup->conf.settings;
+
+	if (!fleet->is_waiting) {
+		supervisor_event(fleet->sup, "node_id_taken", -1, NULL,
+		    set->node.id, 0);
+		log_error("node_id_taken",
+		    "another node renews the lease of this id; give each node "
+		    "a node.id of its own",
+		    log_text("node", set->node.id));
+		return;
+	}
+	fleet->is_waiting = false;
+	event_del(fleet->refusal);
+	log_error("node_id_taken",
+	    "another node of the fleet runs with this node.id; give each node "
+	    "one of its own",
+	    log_text("node", set->node.id),
+	    log_text("fleet", set->redis.fleet));
+	fleet->sup->exit_code = 1;
+	fleet->is_leaving = true;
+	lifecycle_stop(fleet->sup, false);
+}
+
+/* Should Redis go away meanwhile, the start does not wait for ever. */
+static void
+wait_for_its_end(struct fleet *fleet)
+{
+	uint64_t ms = fleet->sup->conf.settings.fleet.membership.lease_ms +
+	    2 * RENEW_MS;
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000) };
+
+	(void)event_add(fleet->refusal, &tv);
+}
+
+/* Somebody has our id.  One who renews his lease lives; an old lease ends. */
+static void
+on_taken(struct fleet *fleet, uint64_t beat_ms)
+{
+	bool has_renewed = fleet->taken_beat_ms != 0 &&
+	    beat_ms != fleet->taken_beat_ms;
+	bool is_first = fleet->place != FLEET_TAKEN;
+
+	fleet->place = FLEET_TAKEN;
+	fleet->taken_beat_ms = beat_ms;
+	if (fleet->is_waiting && is_first)
+		wait_for_its_end(fleet);
+	if (has_renewed && !fleet->is_refused) {
+		fleet->is_refused = true;
+		on_refused(fleet);
+	} else if (is_first)
+		log_warn("node_id_waits",
+		    "the lease of this node.id has not ended yet",
+		    log_text("node", fleet->sup->conf.settings.node.id));
+}
+
+static uint64_t
+number_at(const struct redisReply *reply, size_t i)
+{
+	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
+	uint64_t number = 0;
+
+	if (text == NULL)
+		return (
+		    uint64_t)redis_reply_integer(redis_reply_at(reply, i), 0);
+	/* What is no number reads 0. */
+	(void)!parse_u64(text, 0, INT64_MAX, &number);
+	return number;
+}
+
+static void
+take_members(struct fleet *fleet, const struct redisReply *reply)
+{
+	size_t len = 0;
+	const char *text = redis_reply_text(reply, &len);
+
+	if (text == NULL || len == 0)
+		return;
+	if (fleet_members_parse(&fleet->members, text, len) == 0)
+		fleet_cut_save(fleet, text, len);
+}
+
+static void
+take_summary(struct fleet *fleet, const struct redisReply *reply)
+{
+	struct fleet_summary *summary = &fleet->summary;
+	const char *hold = redis_reply_text(redis_reply_at(reply, 6), NULL);
+
+	take_members(fleet, redis_reply_at(reply, 8));
+	fleet_news_take(fleet, redis_reply_at(reply, 9));
+	fleet_observe_take(fleet, redis_reply_at(reply, 10));
+	/* After a FLUSHALL there is none: what we know holds. */
+	if (number_at(reply, 2) == 0)
+		return;
+	summary->is_known = true;
+	summary->epoch = number_at(reply, 2);
+	summary->held = number_at(reply, 3);
+	summary->level = number_at(reply, 4);
+	summary->storm_until_ms = number_at(reply, 5);
+	summary->at_ms = number_at(reply, 7);
+	(void)snprintf(summary->hold, sizeof(summary->hold), "%s",
+	    hold == NULL ? "" : hold);
+	fleet_apply(fleet->sup);
+}
+
+static void
+on_joined(struct fleet *fleet, const struct redisReply *reply)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%016" PRIx64, fleet->incarnation);
+	if (fleet->place != FLEET_JOINED)
+		log_notice("fleet_joined", NULL,
+		    log_text("fleet", fleet->sup->conf.settings.redis.fleet),
+		    log_text("incarnation", text));
+	fleet->place = FLEET_JOINED;
+	fleet->taken_beat_ms = 0;
+	fleet->is_refused = false;
+	fleet->renewals++;
+	if (fleet->is_rejoining && !is_purging(fleet))
+		fleet->is_rejoining = false;
+	fleet_lease_admit(fleet);
+	take_summary(fleet, reply);
+}
+
+static void
+on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct fleet *fleet = arg;
+	uint64_t now = clock_mono_ms();
+	const char *word;
+
+	fleet->is_renewing = false;
+	if (fault == REDIS_FAULT_LOST || fleet->is_leaving)
+		return;
+	word = redis_reply_text(redis_reply_at(reply, 0), NULL);
+	if (fault != REDIS_FAULT_NONE || word == NULL) {
+		const char *error = redis_reply_error(reply);
+
+		log_warn("lease_not_renewed", "again in a second",
+		    log_text("answer", error == NULL ? "nonsense" : error));
+		return;
+	}
+	fleet->heard_ms = now;
+	fleet->lost_ms = 0;
+	fleet->ahead_ms = (int64_t)(number_at(reply, 1) -
+	    (fleet->renew_sent_ms + (now - fleet->renew_sent_ms) / 2));
+	if (strcmp(word, "ok") == 0) {
+		on_joined(fleet, reply);
+	} else if (strcmp(word, "taken") == 0) {
+		on_taken(fleet, number_at(reply, 2));
+	} else if (strcmp(word, "dead") == 0 && !fleet->is_rejoining) {
+		fleet->is_rejoining = true;
+		fleet->renew_next_ms = now;
+		log_warn("declared_dead", "the node joins again");
+		supervisor_event(fleet->sup, "declared_dead", -1, NULL, NULL,
+		    0);
+	}
+}
+
+static void
+renew(struct fleet *fleet, uint64_t now_ms)
+{
+	const struct settings *set = &fleet->sup->conf.settings;
+	struct fleet_args *args = &fleet->args;
+	char node[160];
+
+	(void)snprintf(node, sizeof(node), "node:%s", set->node.id);
+	fleet_args_eval(args, fleet_script_renew, 5);
+	fleet_key(fleet, node);
+	fleet_key(fleet, "nodes");
+	fleet_key(fleet, "summary");
+	fleet_key(fleet, "events");
+	fleet_key(fleet, "asks");
+	fleet_args_text(args, set->node.id);
+	fleet_args_hex(args, fleet->incarnation);
+	fleet_args_text(args, own_state(fleet));
+	fleet_args_number(args, set->fleet.membership.lease_ms);
+	fleet_args_text(args, fleet->renewals % MEMBERS_EVERY == 0 ? "1" : "0");
+	if (fleet->previous != 0)
+		fleet_args_hex(args, fleet->previous);
+	else
+		fleet_args_text(args, "");
+	fleet_args_text(args, fleet->news_id);
+	put_fields(fleet);
+	if (fleet_send(fleet, on_renewed, fleet) != 0)
+		return;
+	fleet->is_renewing = true;
+	fleet->renew_sent_ms = now_ms;
+	fleet->renew_next_ms = now_ms + RENEW_MS;
+}
+
+void
+fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
+{
+	/* Two answers in a row are missing. */
+	if (fleet->lost_ms == 0 && fleet->heard_ms != 0 &&
+	    now_ms - fleet->heard_ms > 5 * RENEW_MS / 2)
+		fleet->lost_ms = fleet->heard_ms;
+	if (fleet->is_renewing || fleet->is_leaving ||
+	    now_ms < fleet->renew_next_ms ||
+	    redis_link_state(fleet->link) != REDIS_LINK_READY)
+		return;
+	renew(fleet, now_ms);
+}
+
+void
+fleet_leave(struct supervisor *sup)
+{
+	struct fleet *fleet = sup->fleet;
+
+	if (fleet == NULL || fleet->is_leaving)
+		return;
+	fleet_permit_leave(fleet);
+	fleet->is_leaving = true;
+	if (fleet->token_text[0] != '\0') {
+		fleet_args_eval(&fleet->args, fleet_script_resign, 1);
+		fleet_key(fleet, "leader");
+		fleet_args_text(&fleet->args, fleet->token_text);
+		(void)!fleet_send(fleet, NULL, NULL);
+		leader_resign(&fleet->leader, clock_mono_ms());
+		fleet->token_text[0] = '\0';
+	}
+	/* Only who has joined can leave: the id may be another node's. */
+	if (fleet->place == FLEET_JOINED)
+		renew(fleet, clock_mono_ms());
+}

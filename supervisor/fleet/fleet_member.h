@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The members of a fleet: what their leases say, and what the leader makes of
+ * it.  Pure, but for the memory of the list.  Everything comes from Redis,
+ * where others may have written it: what cannot be is left out.
+ */
+#ifndef HOLDFAST_FLEET_FLEET_MEMBER_H
+#define HOLDFAST_FLEET_FLEET_MEMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "supervisor/fleet/member_fsm.h"
+
+#define FLEET_MEMBERS_MAX 2000u
+
+/* What the observer has seen, see fleet_observe.h. */
+enum member_seen { MEMBER_SEEN_NOT, MEMBER_SEEN_ALIVE, MEMBER_SEEN_GONE };
+
+struct fleet_member {
+	char id[128];
+	char region[64];
+	char address[64]; /* of its peer port; "": it has none */
+	uint16_t port;
+	uint64_t incarnation;
+	uint64_t beat_ms; /* by Redis' clock */
+	uint64_t lease_ms;
+	uint64_t capacity;
+	uint64_t count; /* connections */
+	uint64_t held;	/* its copy of the fleet's high water */
+	double rate;	/* handshakes a second */
+	double budget;	/* that it can do */
+	double best;	/* that it has been seen doing */
+	enum member_state said;
+	bool is_purged;
+	/* the leader's */
+	enum member_state state;
+	uint64_t limit;
+	uint32_t misses;    /* of its peer port, see fleet_bury.c */
+	bool has_answered;  /* though its lease was over */
+	bool is_buried;	    /* Redis is being told that it is dead */
+	uint64_t gone_ms;   /* our clock: since when dead */
+	char observer[128]; /* "": nobody has been asked about it */
+	uint64_t asked_ms;  /* our clock */
+	enum member_seen seen;
+	bool is_disputed; /* and that has been told */
+};
+
+struct fleet_members {
+	struct fleet_member *all; /* owned */
+	size_t count;
+	size_t room;
+};
+
+void fleet_members_clear(struct fleet_members *members);
+struct fleet_member *fleet_members_find(const struct fleet_members *members,
+    const char *id);
+/* A new, empty one; NULL: no memory, or FLEET_MEMBERS_MAX. */
+struct fleet_member *fleet_members_add(struct fleet_members *members);
+void fleet_members_remove(struct fleet_members *members,
+    struct fleet_member *member);
+
+/* Takes one field of a lease, unless it is nonsense. */
+void fleet_member_set(struct fleet_member *member, const char *field,
+    const char *value);
+
+/* What became of the lease by now, as an event for the member. */
+enum member_event fleet_member_event(const struct fleet_member *member,
+    uint64_t redis_ms);
+
+/* "10.0.0.4 8083": as in a lease. */
+void fleet_member_peer_format(const char *address, uint16_t port, char *out,
+    size_t size);
+
+/* The list as the leader publishes it and holdfastctl shows it. */
+json_t *fleet_members_json(const struct fleet_members *members);
+/* What is no such list leaves *members alone: -EPROTO, -ENOMEM. */
+int fleet_members_parse(struct fleet_members *members, const char *text,
+    size_t len);
+
+#endif

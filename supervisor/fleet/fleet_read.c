@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A reading of all leases (see fleet_read.h).
+ */
+#include "supervisor/fleet/fleet_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_scripts.h"
+#include "supervisor/supervisor.h"
+
+/* A dead node stays on the list for so long, for people. */
+#define FORGET_MS 3600000u
+
+static const char *
+text_at(const struct redisReply *reply, size_t i)
+{
+	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
+
+	return text == NULL ? "" : text;
+}
+
+/* One {id, beat, {field, value ...}}. */
+static void
+read_lease(struct fleet_member *member, const struct redisReply *item)
+{
+	const struct redisReply *fields = redis_reply_at(item, 2);
+	size_t i, count = redis_reply_count(fields);
+
+	(void)snprintf(member->id, sizeof(member->id), "%s", text_at(item, 0));
+	/* A hash that is gone, by eviction or hand, is no death. */
+	member->said = MEMBER_SUSPECT;
+	member->address[0] = '\0';
+	for (i = 0; i + 1 < count; i += 2)
+		fleet_member_set(member, text_at(fields, i),
+		    text_at(fields, i + 1));
+}
+
+static void
+note(struct fleet *fleet, const struct fleet_member *member,
+    enum member_state before)
+{
+	const char *state = member_state_name(member->state);
+
+	log_notice("fleet_member", NULL, log_text("node", member->id),
+	    log_text("state", state),
+	    log_text("before", member_state_name(before)));
+	fleet_event(fleet, "member", member->id, state, 0);
+}
+
+/* The member's next state, by what its lease has become. */
+static void
+step(struct fleet *fleet, struct fleet_member *member, bool is_known,
+    uint64_t redis_ms)
+{
+	enum member_event event = fleet_member_event(member, redis_ms);
+	enum member_state before = member->state;
+	struct member_move move;
+
+	if (!is_known) {
+		/* What the leader before us, or nobody, has concluded. */
+		member->state = member->said == MEMBER_SUSPECT ?
+		    MEMBER_HEALTHY :
+		    member->said;
+		before = member->state;
+	} else if (member->said == MEMBER_DEAD) {
+		member->state = MEMBER_DEAD;
+	}
+	move = member_fsm_step(member->state, event);
+	member->state = move.next;
+	if (move.action == MEMBER_ACT_SPARE)
+		member->misses = 0;
+	if (member->state == MEMBER_DEAD && member->gone_ms == 0)
+		member->gone_ms = clock_mono_ms();
+	if (is_known && member->state != before)
+		note(fleet, member, before);
+}
+
+static void
+read_members(struct fleet *fleet, const struct redisReply *reply,
+    uint64_t redis_ms)
+{
+	struct fleet_members *members = &fleet->lead.members;
+	struct fleet_members fresh = { 0 };
+	size_t i, count = redis_reply_count(reply);
+
+	for (i = 3; i < count; i++) {
+		const struct redisReply *item = redis_reply_at(reply, i);
+		const struct fleet_member *old = fleet_members_find(members,
+		    text_at(item, 0));
+		struct fleet_member *member = fleet_members_add(&fresh);
+		bool is_known = old != NULL;
+		uint64_t before;
+
+		if (member == NULL)
+			break;
+		if (is_known)
+			*member = *old;
+		before = member->incarnation;
+		read_lease(member, item);
+		if (is_known && member->incarnation != before) {
+			member->misses = 0;
+			member->gone_ms = 0;
+			member->observer[0] = '\0';
+			member->seen = MEMBER_SEEN_NOT;
+			member->is_disputed = false;
+			member->is_purged = false;
+		}
+		step(fleet, member, is_known, redis_ms);
+	}
+	fleet_members_clear(members);
+	*members = fresh;
+}
+
+/* Limits of those that count; returns their number. */
+static size_t
+set_limits(struct fleet *fleet, uint64_t now_ms)
+{
+	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
+	struct blast_rules rules = { set->blast_radius.fraction,
+		set->blast_radius.slack, set->blast_radius.floor };
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t *numbers = calloc(3 * (lead->members.count + 1),
+	    sizeof(*numbers));
+	uint64_t *capacity = numbers, total = 0;
+	uint64_t *limits, *counts;
+	size_t i, n = 0;
+
+	if (numbers == NULL)
+		return 0; /* what was published last holds */
+	limits = numbers + lead->members.count + 1;
+	counts = limits + lead->members.count + 1;
+	for (i = 0; i < lead->members.count; i++) {
+		struct fleet_member *member = &lead->members.all[i];
+
+		/* Its copy outlives Redis; but only the leader before us knew
+		 * how far it had fallen. */
+		if (!lead->has_water &&
+		    member->held > (uint64_t)lead->water.held)
+			high_water_init(&lead->water, member->held, now_ms);
+		if (!member_state_counts(member->state))
+			continue;
+		capacity[n++] = member->capacity;
+		total += member->count;
+	}
+	lead->has_water = true;
+	lead->held = high_water_note(&lead->water, total, now_ms,
+	    set->blast_radius.half_life_ms);
+	lead->level = blast_radius_level(capacity, n,
+	    blast_radius_wanted(&rules, lead->held));
+	n = 0;
+	for (i = 0; i < lead->members.count; i++) {
+		struct fleet_member *member = &lead->members.all[i];
+
+		member->limit = !member_state_counts(member->state) ?
+		    0 :
+		    blast_radius_limit(&rules, member->capacity, lead->held,
+			lead->level);
+		if (!member_state_counts(member->state))
+			continue;
+		limits[n] = member->limit;
+		counts[n++] = member->count;
+	}
+	lead->effective = blast_radius_effective(limits, counts, n, lead->held);
+	free(numbers);
+	return n;
+}
+
+static void
+judge(struct fleet *fleet, size_t members, uint64_t now_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	enum failover_hold before = lead->hold;
+	size_t i;
+
+	lead->expired = 0;
+	for (i = 0; i < lead->members.count; i++)
+		lead->expired += lead->members.all[i].state == MEMBER_SUSPECT;
+	lead->hold = failover_decide(&lead->failover, lead->expired, members,
+	    lead->is_paused, now_ms);
+	if (lead->hold != before && lead->hold >= FAILOVER_PAUSED) {
+		log_warn("failover_held", "no node is declared dead",
+		    log_text("why", failover_hold_name(lead->hold)),
+		    log_uint("expired", lead->expired));
+		fleet_event(fleet, "failover_held",
+		    fleet->sup->conf.settings.node.id,
+		    failover_hold_name(lead->hold), (int64_t)lead->expired);
+	}
+	for (i = 0; i < lead->members.count; i++) {
+		struct fleet_member *member = &lead->members.all[i];
+
+		if (member->state == MEMBER_SUSPECT)
+			fleet_bury_probe(fleet, member);
+		else if (member->state == MEMBER_DEAD && member->is_purged &&
+		    now_ms - member->gone_ms > FORGET_MS)
+			fleet_bury_forget(fleet, member);
+	}
+}
+
+static void
+number(struct fleet *fleet, const char *name, uint64_t value)
+{
+	fleet_args_text(&fleet->args, name);
+	fleet_args_number(&fleet->args, value);
+}
+
+static void
+publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	struct fleet_args *args = &fleet->args;
+	uint64_t left = storm_left_ms(&lead->storm, now_ms);
+	json_t *list = fleet_members_json(&lead->members);
+	char *text = json_dumps(list, JSON_COMPACT);
+
+	json_decref(list);
+	if (text == NULL)
+		return;
+	fleet_args_eval(args, fleet_script_publish, 2);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, "summary");
+	fleet_args_text(args, fleet->token_text);
+	number(fleet, "epoch", fleet->token.epoch);
+	fleet_args_text(args, "leader");
+	fleet_args_text(args, fleet->sup->conf.settings.node.id);
+	number(fleet, "held", lead->held);
+	number(fleet, "level", lead->level);
+	fleet_args_text(args, "effective");
+	fleet_args_real(args, lead->effective);
+	number(fleet, "storm_until", left == 0 ? 0 : redis_ms + left);
+	number(fleet, "storm_window", lead->storm.window_ms);
+	number(fleet, "displaced", lead->storm.displaced);
+	number(fleet, "expired", lead->expired);
+	fleet_args_text(args, "hold");
+	fleet_args_text(args, failover_hold_name(lead->hold));
+	fleet_args_text(args, "nodes");
+	fleet_args_bytes(args, text, strlen(text));
+	(void)!fleet_send(fleet, NULL, NULL);
+	free(text);
+}
+
+/* An operator has acknowledged when the word there has changed. */
+static void
+take_switches(struct fleet *fleet, const struct redisReply *reply)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	const char *ack = text_at(reply, 2);
+
+	lead->is_paused = text_at(reply, 1)[0] != '\0';
+	if (lead->has_ack && strcmp(lead->ack, ack) != 0) {
+		failover_acknowledge(&lead->failover, lead->expired);
+		fleet_event(fleet, "acknowledged",
+		    fleet->sup->conf.settings.node.id, ack,
+		    (int64_t)lead->expired);
+	}
+	(void)snprintf(lead->ack, sizeof(lead->ack), "%s", ack);
+	lead->has_ack = true;
+}
+
+void
+fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t took = now_ms - lead->read_sent_ms;
+	uint64_t redis_ms =
+	    (uint64_t)redis_reply_integer(redis_reply_at(reply, 0), 0);
+	size_t members;
+
+	if (redis_ms == 0)
+		return; /* nonsense */
+	lead->redis_ms = redis_ms;
+	/* A slow answer would look like a jump of the clock. */
+	if (took < FAILOVER_JUMP_MS / 2)
+		failover_on_time(&lead->failover, redis_ms, now_ms - took / 2);
+	take_switches(fleet, reply);
+	read_members(fleet, reply, redis_ms);
+	members = set_limits(fleet, now_ms);
+	fleet_observe_judge(fleet, redis_ms, now_ms);
+	judge(fleet, members, now_ms);
+	publish(fleet, redis_ms, now_ms);
+}

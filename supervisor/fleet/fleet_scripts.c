@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The scripts (see fleet_scripts.h).
+ */
+#include "supervisor/fleet/fleet_scripts.h"
+
+#define NOW                                                                    \
+	"local t=redis.call('TIME') "                                          \
+	"local now=t[1]*1000+math.floor(t[2]/1000) "
+
+/* Another incarnation gets the name when the one before has gone: left, dead,
+ * silent for its lease, or one of the same node that cannot live any more. */
+const char *const fleet_script_renew = NOW
+    "local h=redis.call('HMGET',KEYS[1],'incarnation','state','beat',"
+    "'lease','peer') "
+    "local beat=tonumber(h[3]) or 0 "
+    "if h[1] and h[1]~=ARGV[2] then "
+    "  if h[1]~=ARGV[6] and h[2]~='left' and h[2]~='dead' and"
+    "    now-beat<(tonumber(h[4]) or 0) then "
+    "    return {'taken',now,beat,h[5] or ''} "
+    "  end "
+    "  redis.call('DEL',KEYS[1]) "
+    "elseif h[1] and h[2]=='dead' and ARGV[3]~='joining' then "
+    "  return {'dead',now} "
+    "end "
+    "redis.call('HDEL',KEYS[1],'purged') "
+    "redis.call('HSET',KEYS[1],'incarnation',ARGV[2],'state',ARGV[3],"
+    "'lease',ARGV[4],'beat',now,unpack(ARGV,8)) "
+    "redis.call('PEXPIRE',KEYS[1],86400000) "
+    "if ARGV[3]=='left' then redis.call('ZREM',KEYS[2],ARGV[1]) "
+    "else redis.call('ZADD',KEYS[2],now,ARGV[1]) end "
+    "local s=redis.call('HMGET',KEYS[3],'epoch','held','level',"
+    "'storm_until','hold','at') "
+    "local m='' "
+    "if ARGV[5]=='1' then m=redis.call('HGET',KEYS[3],'nodes') or '' end "
+    /* A stream that is none must not cost the lease. */
+    "local n "
+    "if ARGV[7]=='' then "
+    "  n=redis.pcall('XREVRANGE',KEYS[4],'+','-','COUNT',1) "
+    "else "
+    "  n=redis.pcall('XRANGE',KEYS[4],'('..ARGV[7],'+','COUNT',20) "
+    "end "
+    "if n.err then n={} end "
+    "local a=redis.pcall('HGETALL',KEYS[5]) "
+    "if a.err then a={} end "
+    "return {'ok',now,s[1] or '',s[2] or '',s[3] or '',s[4] or '',"
+    "s[5] or '',s[6] or '',m,n,a}";
+
+const char *const fleet_script_lead =
+    "local c=redis.call('GET',KEYS[1]) "
+    "if c then "
+    "  if c~=ARGV[1] then return false end "
+    "  redis.call('PEXPIRE',KEYS[1],ARGV[2]) return c "
+    "end "
+    "if ARGV[3]~='1' then return false end "
+    "local e=redis.call('INCR',KEYS[2]) "
+    "if e<tonumber(ARGV[4]) then "
+    "  e=tonumber(ARGV[4]) redis.call('SET',KEYS[2],e) "
+    "end "
+    "local n=string.format('%x',e)..':'..ARGV[5]..':'..ARGV[6] "
+    "redis.call('SET',KEYS[1],n,'PX',ARGV[2]) return n";
+
+const char *const fleet_script_resign =
+    "if redis.call('GET',KEYS[1])==ARGV[1] then "
+    "return redis.call('DEL',KEYS[1]) end return 0";
+
+const char *const fleet_script_read = NOW
+    "local out={now,redis.call('GET',KEYS[2]) or '',"
+    "redis.call('GET',KEYS[3]) or ''} "
+    "local n=redis.call('ZRANGE',KEYS[1],0,-1,'WITHSCORES') "
+    "for i=1,#n,2 do "
+    "  out[#out+1]={n[i],n[i+1],redis.call('HGETALL',ARGV[1]..n[i])} "
+    "end "
+    "return out";
+
+const char *const fleet_script_publish = NOW
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
+    "redis.call('HSET',KEYS[2],'at',now,unpack(ARGV,2)) return 1";
+
+const char *const fleet_script_bury = NOW
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return -1 end "
+    "local h=redis.call('HMGET',KEYS[2],'incarnation','state','beat') "
+    "if h[1]~=ARGV[3] or h[2]=='dead' or h[3]~=ARGV[4] then return 0 end "
+    "redis.call('HSET',KEYS[2],'state','dead','dead_at',now) "
+    "redis.call('XADD',KEYS[3],'MAXLEN','~',10000,'*','kind','node_dead',"
+    "'node',ARGV[2],'incarnation',ARGV[3],'token',ARGV[1],"
+    "'observed',ARGV[5],'by',ARGV[6]) "
+    "return 1";
+
+/* An entry is "<token> <connections> <expires>".  Who holds it keeps it; others
+ * get one when it fits, or when they are alone. */
+const char *const fleet_script_permit = NOW
+    "local held=tonumber(redis.call('HGET',KEYS[2],'held') or '0') or 0 "
+    "local quota=tonumber(ARGV[5])*held+tonumber(ARGV[6]) "
+    "local sum,others,own=0,0,false "
+    "local h=redis.call('HGETALL',KEYS[1]) "
+    "for i=1,#h,2 do "
+    "  local t,c,e=string.match(h[i+1],'^(%S+) (%d+) (%d+)$') "
+    "  if not t or tonumber(e)<=now then redis.call('HDEL',KEYS[1],h[i]) "
+    "  elseif h[i]==ARGV[1] then own=(t==ARGV[2]) "
+    "  else others=others+1 sum=sum+tonumber(c) end "
+    "end "
+    "local mine=tonumber(ARGV[3]) "
+    "if not (own or ARGV[7]=='1' or others==0 or sum+mine<=quota) then "
+    "  return {0,now,sum,others} "
+    "end "
+    "redis.call('HSET',KEYS[1],ARGV[1],"
+    "string.format('%s %d %d',ARGV[2],mine,now+tonumber(ARGV[4]))) "
+    "return {1,now,sum,others}";
+
+const char *const fleet_script_permit_end =
+    "local v=redis.call('HGET',KEYS[1],ARGV[1]) "
+    "if v and string.sub(v,1,#ARGV[2]+1)==ARGV[2]..' ' then "
+    "return redis.call('HDEL',KEYS[1],ARGV[1]) end return 0";
+
+const char *const fleet_script_ask =
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
+    "redis.call('HSET',KEYS[2],ARGV[2],ARGV[3]) "
+    "redis.call('PEXPIRE',KEYS[2],ARGV[4]) return 1";
+
+const char *const fleet_script_seen =
+    "redis.call('HSET',KEYS[1],ARGV[1],ARGV[2]) "
+    "redis.call('PEXPIRE',KEYS[1],ARGV[3]) return 1";
+
+#define IS_DEAD                                                                \
+	"if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "             \
+	"local h=redis.call('HMGET',KEYS[2],'incarnation','state') "           \
+	"if h[1]~=ARGV[2] or h[2]~='dead' then return 0 end "
+
+const char *const fleet_script_is_dead = IS_DEAD "return 1";
+
+const char *const fleet_script_purged = IS_DEAD
+    "redis.call('HSET',KEYS[2],'purged','1') "
+    "redis.call('DEL',KEYS[3]) "
+    "redis.call('XADD',KEYS[4],'MAXLEN','~',10000,'*','kind',"
+    "'routes_purged','node',ARGV[3],'incarnation',ARGV[2],'token',ARGV[1],"
+    "'routes',ARGV[4]) "
+    "return 1";
+
+const char *const fleet_script_forget =
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
+    "local i=redis.call('HGET',KEYS[2],'incarnation') "
+    "if i and i~=ARGV[3] then return 0 end "
+    "redis.call('DEL',KEYS[2]) redis.call('ZREM',KEYS[3],ARGV[2]) return 1";
+
+const char *const fleet_script_unroute =
+    "if redis.call('GET',KEYS[1])==ARGV[1] then "
+    "return redis.call('DEL',KEYS[1]) end return 0";

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The pace of a storm (see storm.h).
+ */
+#include "supervisor/fleet/storm.h"
+
+#include <math.h>
+
+double
+storm_spare(const struct storm_survivor *survivors, size_t count,
+    double ceiling)
+{
+	double all = 0, busy = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct storm_survivor *one = &survivors[i];
+
+		if (!(one->budget > 0))
+			continue;
+		all += one->budget;
+		busy += fmin(fmax(one->rate, 0), one->budget);
+	}
+	if (ceiling > 0)
+		all = fmin(all, ceiling);
+	return fmax(all - busy, all / 10);
+}
+
+uint64_t
+storm_window_ms(uint64_t displaced, double spare, uint64_t min_window_ms)
+{
+	double needed;
+
+	if (displaced == 0)
+		return min_window_ms;
+	if (!(spare > 0))
+		return STORM_WINDOW_MAX_MS;
+	needed = ceil((double)displaced * 1000 / spare);
+	if (needed >= (double)STORM_WINDOW_MAX_MS)
+		return STORM_WINDOW_MAX_MS;
+	return needed > (double)min_window_ms ? (uint64_t)needed :
+						min_window_ms;
+}
+
+uint64_t
+storm_left_ms(const struct storm *storm, uint64_t now_ms)
+{
+	uint64_t past;
+
+	if (storm->started_ms == 0)
+		return 0;
+	past = now_ms > storm->started_ms ? now_ms - storm->started_ms : 0;
+	return past < storm->window_ms ? storm->window_ms - past : 0;
+}
+
+uint64_t
+storm_outstanding(const struct storm *storm, uint64_t now_ms)
+{
+	uint64_t left = storm_left_ms(storm, now_ms);
+
+	if (left == 0)
+		return 0;
+	return (uint64_t)ceil(
+	    (double)storm->displaced * (double)left / (double)storm->window_ms);
+}
+
+void
+storm_add(struct storm *storm, uint64_t displaced, double spare,
+    uint64_t min_window_ms, uint64_t now_ms)
+{
+	uint64_t left = storm_left_ms(storm, now_ms);
+	uint64_t all = storm_outstanding(storm, now_ms) + displaced;
+	uint64_t window = storm_window_ms(all, spare, min_window_ms);
+
+	/* Those who were told a later moment keep it. */
+	storm->window_ms = window > left ? window : left;
+	storm->displaced = all;
+	storm->started_ms = now_ms > 0 ? now_ms : 1;
+}
+
+uint64_t
+storm_retry_after_ms(uint64_t left_ms, uint64_t least_ms, uint32_t random)
+{
+	if (left_ms <= least_ms)
+		return least_ms;
+	return least_ms +
+	    (uint64_t)((double)(left_ms - least_ms) *
+		((double)random / 4294967296.0));
+}
+
+double
+storm_bucket(double own, double all, double ceiling)
+{
+	if (!(ceiling > 0) || !(all > 0) || all <= ceiling)
+		return own;
+	return own * ceiling / all;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One tenant after the other (see recycler.h).
+ */
+#include "supervisor/slot/recycler.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "supervisor/supervisor.h"
+
+#define SLOT_DEADLINE_S 30
+
+static void go_on(struct supervisor *sup);
+
+static void
+tell(struct recycler *recycler, int slot, bool ok, uint32_t total)
+{
+	if (recycler->tell != NULL)
+		recycler->tell(slot, ok,
+		    slot == -1 ? recycler->recycled : recycler->at + 1, total,
+		    recycler->arg);
+}
+
+static void
+finish_slot(struct supervisor *sup, bool ok)
+{
+	struct recycler *recycler = &sup->recycler;
+
+	event_del(recycler->deadline);
+	if (ok)
+		recycler->recycled++;
+	else
+		log_warn("recycle_skipped", "its tenant stays as it is",
+		    log_text("slot", sup->slots[recycler->at]->label));
+	tell(recycler, (int)sup->slots[recycler->at]->number, ok,
+	    sup->slot_count);
+	recycler->at++;
+	go_on(sup);
+}
+
+static void
+go_on(struct supervisor *sup)
+{
+	struct recycler *recycler = &sup->recycler;
+	struct timeval tv = { .tv_sec = SLOT_DEADLINE_S };
+	struct slot *slot;
+
+	if (recycler->at >= sup->slot_count) {
+		recycler->runs = false;
+		log_info("recycled", NULL,
+		    log_uint("tenants", recycler->recycled),
+		    log_uint("of", sup->slot_count));
+		tell(recycler, -1, true, sup->slot_count);
+		recycler->tell = NULL;
+		if (recycler->again)
+			recycler_ask(sup);
+		return;
+	}
+	slot = sup->slots[recycler->at];
+	recycler->old_generation = slot->generation;
+	/* What goes wrong at once is handled by the timer, too, so that this
+	 * never recurses. */
+	if (slot->state != SLOT_SERVING || slot_recycle(slot) != 0)
+		tv.tv_sec = 0;
+	event_add(recycler->deadline, &tv);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	finish_slot(arg, false);
+}
+
+void
+recycler_slot_up(struct supervisor *sup, const struct slot *slot)
+{
+	const struct recycler *recycler = &sup->recycler;
+
+	if (recycler->runs && sup->slots[recycler->at] == slot &&
+	    slot->generation != recycler->old_generation)
+		finish_slot(sup, true);
+}
+
+int
+recycler_start(struct supervisor *sup, recycler_cb *cb, void *arg)
+{
+	struct recycler *recycler = &sup->recycler;
+
+	if (recycler->runs || upgrade_is_active(sup))
+		return -EBUSY;
+	recycler->runs = true;
+	recycler->again = false;
+	recycler->at = 0;
+	recycler->recycled = 0;
+	recycler->tell = cb;
+	recycler->arg = arg;
+	go_on(sup);
+	return 0;
+}
+
+void
+recycler_ask(struct supervisor *sup)
+{
+	if (recycler_start(sup, NULL, NULL) != 0)
+		sup->recycler.again = true;
+}
+
+void
+recycler_forget(struct supervisor *sup, const void *arg)
+{
+	if (sup->recycler.arg == arg)
+		sup->recycler.tell = NULL;
+}
+
+int
+recycler_init(struct supervisor *sup)
+{
+	memset(&sup->recycler, 0, sizeof(sup->recycler));
+	sup->recycler.deadline = evtimer_new(sup->base, on_deadline, sup);
+	return sup->recycler.deadline == NULL ? -ENOMEM : 0;
+}
+
+void
+recycler_clear(struct supervisor *sup)
+{
+	if (sup->recycler.deadline != NULL)
+		event_free(sup->recycler.deadline);
+	sup->recycler.deadline = NULL;
+}

@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""A fleet on this machine, to look at and to break: redis-server, three
+nodes, and HAProxy, which terminates TLS in front of them.
+
+`make fleet' runs it.  All of it listens on loopback, from one port number on,
+and lives in one folder that is removed at the end.  Interrupted (or told to
+end), it stops what it has started; what somebody else has killed is started
+again after a while.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/integration"))
+# pylint: disable=wrong-import-position
+import process  # noqa: E402
+from haproxy_conf import haproxy_conf  # noqa: E402
+
+NODES = 3
+# Of each node, from its tens on; Redis and HAProxy have the ones before.
+CLIENTS, API, ADMIN, PEER, AGENT = range(5)
+BACK_S = 15
+
+NODE_CONF = """\
+node = {{ id = "{name}"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
+         user = ""; workers = 2; pin_cpus = false; capacity = 5000; }};
+listen = ( {{ address = "127.0.0.1"; port = {clients}; }} );
+auth = {{ mode = "none"; trusted_proxies = ( "127.0.0.1" ); }};
+upstream = {{ mode = "echo"; }};
+api = {{ port = {api}; }};
+admin = {{ port = {admin}; }};
+agent = {{ enabled = true; port = {agent}; }};
+peer = {{ address = "127.0.0.1"; port = {peer}; }};
+redis = {{ url = "redis://127.0.0.1:{redis}/0"; }};
+membership = {{ lease = "2s"; leader_lease = "2s"; }};
+storm = {{ min_window = "10s"; }};
+drain = {{ window = "10s"; lb_wait = "3s"; lease_wait = "5s"; }};
+log = {{ target = "{dir}/log"; }};
+"""
+
+TEXT = """
+A fleet of {count} nodes on this machine, in {dir}
+
+  clients   wss://127.0.0.1:{front}/ws?client_id=alice   (self-signed)
+  API       http://127.0.0.1:{api}/api/v1/   ... the same on each node
+  Redis     redis-cli -p {redis}
+
+In another terminal:
+
+  # a client, and a message to it by way of another node than its own
+  /usr/bin/python3 -c 'import asyncio, ssl, websockets
+  async def main():
+      tls = ssl.create_default_context(cafile="{dir}/front.pem")
+      uri = "wss://127.0.0.1:{front}/ws?client_id=alice"
+      async for ws in websockets.connect(uri, ssl=tls):
+          try:
+              async for message in ws: print(message)
+          except websockets.ConnectionClosed as closed: print(closed)
+  asyncio.run(main())'
+  redis-cli -p {redis} get user-route:alice
+  curl -s http://127.0.0.1:{api}/api/v1/gateway/dispatch -d '{{
+    "target_client_id": "alice", "message_id": "m-1",
+    "event_type": "greeting", "payload": {{"text": "hello"}}}}'
+
+  # the fleet as its nodes see it
+  export HOLDFAST_SOCKET={dir}/n1/run/control.sock
+  {ctl} nodes
+  {ctl} fleet
+  {ctl} top
+
+  # kill the workers of a node: nobody is severed
+  {ctl} workers | awk 'NR > 1 {{ print $6 }}' | xargs kill -9
+  # drain it: its clients go to the others within 10 s, and come back later
+  {ctl} drain --wait && {ctl} undrain
+  # replace its programs under its clients
+  {ctl} upgrade --wait
+  # take the power from another: supervisor, keepers and tenants at once.  Its
+  # routes are purged, its clients are back within the storm window, and it
+  # is back after {back} s.
+  kill -9 $(cat {dir}/n2/run/holdfastd.pid) \\
+    $(HOLDFAST_SOCKET={dir}/n2/run/control.sock {ctl} workers |
+      awk 'NR > 1 {{ print $5, $6 }}')
+  {ctl} nodes
+
+Interrupt ends it all.
+"""
+
+
+class Part:
+    """A program that is there until the end: one that dies comes back, as
+    its init would have it, but not at once."""
+
+    def __init__(self, name, command, log, pid_file=None):
+        self.name = name
+        self.command = [str(word) for word in command]
+        self.log = log
+        self.pid_file = pid_file
+        self.process = None
+        self.back_at = None
+        self.start()
+
+    def start(self):
+        self.back_at = None
+        with open(self.log, "ab") as out:
+            # In a session of its own: the terminal's interrupt is for us.
+            # pylint: disable=consider-using-with
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, start_new_session=True)
+
+    def pid(self):
+        """Of a supervisor that was upgraded, its successor's."""
+        if self.process.poll() is None:
+            return self.process.pid
+        try:
+            pid = int(self.pid_file.read_text())
+        except (AttributeError, OSError, ValueError):
+            return None
+        return pid if process.is_alive(pid) and \
+            process.program(pid) == "holdfastd" else None
+
+    def look(self):
+        if self.pid() is not None:
+            return
+        if self.back_at is None:
+            print(f"{self.name} has died, back in {BACK_S} s", flush=True)
+            self.back_at = time.monotonic() + BACK_S
+        elif time.monotonic() > self.back_at:
+            print(f"{self.name} is started again", flush=True)
+            self.start()
+
+    def tell_to_stop(self):
+        # A node's workers live on without it: the next one ends them.
+        if self.pid() is None and self.pid_file is not None:
+            self.start()
+            wait_for(lambda: self.pid_file.exists()
+                     and str(self.process.pid) in self.pid_file.read_text())
+        if self.pid() is not None:
+            os.kill(self.pid(), signal.SIGINT if self.pid_file is not None
+                    else signal.SIGTERM)
+
+    def wait(self):
+        if not wait_for(lambda: self.pid() is None):
+            print(f"{self.name} does not end: killed", flush=True)
+            os.kill(self.pid(), signal.SIGKILL)
+
+
+def wait_for(fact, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Fleet:
+    def __init__(self, build, folder, base):
+        self.build = build
+        self.dir = folder
+        self.redis = base
+        self.front = base + 1
+        self.base = base
+        self.parts = []
+
+    def port(self, number, what):
+        return self.base + 10 * number + what
+
+    def conf(self, number):
+        """Write the configuration of a node; its path."""
+        folder = self.dir / f"n{number}"
+        folder.mkdir()
+        path = folder / "holdfast.conf"
+        path.write_text(NODE_CONF.format(
+            name=f"n{number}", dir=folder, redis=self.redis,
+            clients=self.port(number, CLIENTS), api=self.port(number, API),
+            admin=self.port(number, ADMIN), peer=self.port(number, PEER),
+            agent=self.port(number, AGENT)))
+        return path
+
+    def start(self):
+        self.parts.append(Part("redis-server", [
+            "redis-server", "--port", self.redis, "--bind", "127.0.0.1",
+            "--save", "", "--dir", self.dir], self.dir / "redis.log"))
+        self.wait("redis-server", lambda: answers(self.redis, b"PING\r\n",
+                                                  b"+PONG"))
+        for number in range(1, NODES + 1):
+            path = self.conf(number)
+            node = Part(f"node n{number}",
+                        [self.build / "holdfastd", "-c", path],
+                        path.parent / "log",
+                        path.parent / "run/holdfastd.pid")
+            self.parts.append(node)
+        for number in range(1, NODES + 1):
+            self.wait(f"node n{number}", lambda n=number: answers(
+                self.port(n, AGENT), b"", b"ready up"))
+        self.parts.append(Part("haproxy", ["haproxy", "-db", "-f",
+                                           self.balancer()],
+                               self.dir / "haproxy.log"))
+        self.wait("haproxy", lambda: answers(self.front, b"", None))
+
+    def balancer(self):
+        """The sample, with TLS; its path."""
+        pem = self.dir / "front.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+             "-subj", "/CN=127.0.0.1", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out",
+             self.dir / "cert.pem"], check=True, stderr=subprocess.DEVNULL)
+        with open(pem, "ab") as out:
+            out.write((self.dir / "cert.pem").read_bytes())
+        path = self.dir / "haproxy.cfg"
+        path.write_text(haproxy_conf(
+            [(f"127.0.0.1:{self.port(n, CLIENTS)}", self.port(n, ADMIN),
+              self.port(n, AGENT)) for n in range(1, NODES + 1)],
+            bind=f"127.0.0.1:{self.front} ssl crt {pem}"))
+        return path
+
+    def wait(self, what, fact):
+        last = self.parts[-1]
+        wait_for(lambda: fact() or last.pid() is None)
+        if not fact():
+            raise SystemExit(f"{what} does not start, see the logs in "
+                             f"{self.dir}")
+
+    def tell(self):
+        print(TEXT.format(
+            count=NODES, back=BACK_S, dir=self.dir, front=self.front,
+            redis=self.redis, api=self.port(1, API),
+            ctl=self.build / "holdfastctl"), flush=True)
+
+    def stop(self):
+        # The nodes together; they say goodbye to Redis, which goes last.
+        for part in reversed(self.parts[1:]):
+            part.tell_to_stop()
+        for part in reversed(self.parts[1:]):
+            part.wait()
+        for part in self.parts[:1]:
+            part.tell_to_stop()
+            part.wait()
+
+
+def answers(port, question, wanted):
+    """Whether the port says something that begins like that."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as stream:
+            stream.settimeout(1)
+            stream.sendall(question)
+            return wanted is None or stream.recv(64).startswith(wanted)
+    except OSError:
+        return False
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--port", type=int, default=8100,
+                        help="the first of the ports")
+    args = parser.parse_args()
+    for program in ("redis-server", "haproxy", "openssl"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} is not installed")
+    ended = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.append(True))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-fleet-"))
+    fleet = Fleet(args.build.resolve(), folder, args.port)
+    is_up = False
+    try:
+        fleet.start()
+        is_up = True
+        fleet.tell()
+        while not ended:
+            for part in fleet.parts:
+                part.look()
+            time.sleep(0.2)
+    finally:
+        fleet.stop()
+        # What did not start has left the reason there.
+        if is_up:
+            shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main())

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * client_rules.js HOLDFAST_JS: what the reference client promises, with a
+ * socket, a clock and chance that the test plays itself.
+ */
+"use strict";
+const assert = require("assert");
+const Holdfast = require(process.argv[2]);
+
+/* A world: time stands still until it is moved on. */
+class World {
+	constructor(options) {
+		const world = this;
+
+		this.time = 0;
+		this.timers = [];
+		this.sockets = [];
+		this.told = [];
+		this.health = undefined; /* what /healthz says */
+		this.asked = 0;
+		this.chance = 0.5;
+		class Socket {
+			constructor(url, protocols) {
+				Object.assign(this, { url, protocols });
+				this.sent = [];
+				world.sockets.push(this);
+			}
+			send(data) {
+				this.sent.push(data);
+			}
+			close(code) {
+				this.closed = code === undefined ? 0 : code;
+			}
+		}
+		this.client = new Holdfast("wss://host:1/ws?client_id=a",
+			Object.assign({
+				WebSocket: Socket,
+				fetch: (url) => this.fetch(url),
+				random: () => this.chance,
+				now: () => this.time,
+				setTimeout: (call, delay) => {
+					const timer = { call,
+						at: this.time + delay };
+
+					this.timers.push(timer);
+					return timer;
+				},
+				clearTimeout: (timer) => {
+					this.timers = this.timers.filter(
+						(other) => other !== timer);
+				},
+			}, options));
+		for (const kind of ["open", "close", "retry", "end"])
+			this.client["on" + kind] = (event) =>
+				this.told.push(Object.assign({ kind }, event));
+	}
+
+	async fetch(url) {
+		assert.strictEqual(url, "https://host:1/healthz");
+		this.asked++;
+		if (this.health === "never")
+			return new Promise(() => {});
+		if (this.health === undefined)
+			throw new TypeError("no network");
+		return { json: async () => this.health };
+	}
+
+	/* Promises first, then what is due. */
+	async pass(ms) {
+		const until = this.time + ms;
+
+		for (;;) {
+			await new Promise((done) => setImmediate(done));
+			const due = this.timers.filter((t) => t.at <= until)
+				.sort((a, b) => a.at - b.at)[0];
+			if (!due)
+				break;
+			this.time = Math.max(this.time, due.at);
+			this.timers = this.timers.filter((t) => t !== due);
+			due.call();
+		}
+		this.time = until;
+	}
+
+	get socket() {
+		return this.sockets[this.sockets.length - 1];
+	}
+
+	async open() {
+		await this.pass(0);
+		this.socket.onopen({});
+	}
+
+	/* The delay that was planned after the socket's end. */
+	async end(code, reason) {
+		this.socket.onclose({ code, reason, wasClean: code !== 1006 });
+		await this.pass(0);
+		const last = this.told[this.told.length - 1] ||
+			{};
+
+		return last.kind === "retry" ? last.delay : last.kind;
+	}
+}
+
+const rules = {
+	async "waits twice as long each time, up to a cap"() {
+		const world = new World({ base: 100, cap: 1000 });
+		const waits = [];
+
+		await world.pass(0);
+		for (let i = 0; i < 6; i++) {
+			waits.push(await world.end(1006));
+			await world.pass(waits[i]);
+			assert.strictEqual(world.sockets.length, i + 2);
+		}
+		assert.deepStrictEqual(waits,
+			[100, 200, 400, 800, 1000, 1000]);
+	},
+
+	async "jitters around the wait"() {
+		const options = { base: 1000, cap: 60000, jitter: 0.2 };
+		const near = (wait, whole) =>
+			assert(Math.abs(wait - whole) <= whole * 0.2, wait);
+
+		for (let i = 0; i < 1000; i++) {
+			near(Holdfast.backoff(options, 0, Math.random()), 1000);
+			near(Holdfast.backoff(options, 3, Math.random()), 8000);
+			near(Holdfast.backoff(options, 1e9, Math.random()),
+				60000);
+		}
+		assert.strictEqual(Holdfast.backoff(options, 0, 0), 800);
+		assert.strictEqual(Holdfast.backoff(options, 0, 1), 1200);
+	},
+
+	async "does not call an opening a success"() {
+		const world = new World({ base: 100, cap: 5000, stable: 1000 });
+		const waits = [];
+
+		for (let i = 0; i < 4; i++) {
+			await world.open();
+			await world.pass(999);
+			waits.push(await world.end(1006));
+			await world.pass(waits[i]);
+		}
+		assert.deepStrictEqual(waits, [100, 200, 400, 800]);
+		await world.open();
+		await world.pass(1000);
+		assert.strictEqual(await world.end(1006), 100);
+	},
+
+	async "comes back when a close says"() {
+		const world = new World({ base: 100 });
+
+		await world.open();
+		assert.strictEqual(await world.end(1012,
+			"reconnect_ms=4321"), 4321);
+		await world.pass(4320);
+		assert.strictEqual(world.sockets.length, 1);
+		await world.pass(1);
+		assert.strictEqual(world.sockets.length, 2);
+		/* A hint is no failure. */
+		assert.strictEqual(await world.end(1006), 100);
+	},
+
+	async "reads hints strictly"() {
+		assert.strictEqual(Holdfast.hint("reconnect_ms=0"), 0);
+		assert.strictEqual(Holdfast.hint("drain; reconnect_ms=7"), 7);
+		assert.strictEqual(Holdfast.hint("reconnect_ms=999999999"),
+			3600000);
+		for (const text of ["", undefined, "reconnect_ms=",
+			"reconnect_ms=-1", "reconnect_ms=1e9", "reconnect_ms=x",
+			"xreconnect_ms=5", "reconnect_ms=9999999999"])
+			assert.strictEqual(Holdfast.hint(text), undefined);
+	},
+
+	async "asks /healthz after a refusal"() {
+		const world = new World({ base: 100, jitter: 0.2 });
+
+		world.health = { status: "full", retry_after_ms: 5000 };
+		await world.pass(0);
+		/* never earlier than told: 5000 .. 6000 */
+		assert.strictEqual(await world.end(1006), 5500);
+		assert.strictEqual(world.asked, 1);
+		assert.strictEqual(world.told.pop().cause, "retry_after");
+		await world.pass(5500);
+		world.health = { status: "ok", retry_after_ms: 0 };
+		assert.strictEqual(await world.end(1006), 200);
+		await world.pass(200);
+		for (const nonsense of [null, 7, {}, { retry_after_ms: "x" },
+			{ retry_after_ms: -5 }, { retry_after_ms: NaN }]) {
+			const attempt = world.client.attempt;
+
+			world.health = nonsense;
+			const wait = await world.end(1006);
+			assert.strictEqual(wait, Math.min(60000,
+				100 * Math.pow(2, attempt)));
+			await world.pass(wait);
+		}
+	},
+
+	async "does not ask after a connection that was open"() {
+		const world = new World({ base: 100 });
+
+		await world.open();
+		assert.strictEqual(await world.end(1006), 100);
+		assert.strictEqual(world.asked, 0);
+	},
+
+	async "does not wait for /healthz forever"() {
+		const world = new World({ base: 100, healthTimeout: 3000 });
+
+		world.health = "never";
+		await world.pass(0);
+		assert.strictEqual(await world.end(1006), undefined);
+		await world.pass(3000);
+		assert.strictEqual(world.told.pop().kind, "retry");
+		assert.strictEqual(world.sockets.length, 2);
+	},
+
+	async "gives up an opening that hangs"() {
+		const world = new World({ base: 100, openTimeout: 9000 });
+
+		await world.pass(8999);
+		assert.strictEqual(world.sockets[0].closed, undefined);
+		await world.pass(1);
+		assert.strictEqual(world.sockets[0].closed, 0);
+		await world.pass(100);
+		assert.strictEqual(world.sockets.length, 2);
+		/* What the old one says later is nobody's business. */
+		assert.strictEqual(world.sockets[0].onclose, null);
+	},
+
+	async "stays away when it was replaced or kicked"() {
+		for (const code of [4001, 4002]) {
+			const world = new World({});
+
+			await world.open();
+			assert.strictEqual(await world.end(code,
+				"reconnect_ms=5"), "end");
+			await world.pass(1e9);
+			assert.strictEqual(world.sockets.length, 1);
+			assert.strictEqual(world.client.state, "ended");
+		}
+	},
+
+	async "close() is the end, whenever it comes"() {
+		let world = new World({});
+		world.client.close();
+		await world.pass(1e9);
+		assert.strictEqual(world.sockets.length, 0);
+
+		world = new World({});
+		await world.open();
+		world.client.close(3000, "done");
+		assert.strictEqual(world.socket.closed, 3000);
+		await world.pass(1e9);
+		assert.strictEqual(world.sockets.length, 1);
+		assert.deepStrictEqual(world.told.pop(),
+			{ kind: "end", code: 3000, reason: "done" });
+
+		world = new World({});
+		world.health = "never";
+		await world.pass(0);
+		await world.end(1006);
+		world.client.close();
+		await world.pass(1e9);
+		assert.strictEqual(world.sockets.length, 1);
+
+		world = new World({});
+		await world.open();
+		world.client.onclose = () => world.client.close();
+		await world.end(1006);
+		await world.pass(1e9);
+		assert.strictEqual(world.sockets.length, 1);
+	},
+
+	async "sends only on an open connection"() {
+		const world = new World({});
+
+		assert.strictEqual(world.client.send("early"), false);
+		await world.open();
+		assert.strictEqual(world.client.send("now"), true);
+		assert.deepStrictEqual(world.socket.sent, ["now"]);
+		await world.end(1006);
+		assert.strictEqual(world.client.send("late"), false);
+	},
+
+	async "says when it has no WebSocket"() {
+		assert.throws(() => new Holdfast("ws://host/",
+			{ WebSocket: undefined }), TypeError);
+	},
+};
+
+(async () => {
+	for (const [name, rule] of Object.entries(rules)) {
+		try {
+			await rule();
+		} catch (error) {
+			console.log(`${name}: ${error.stack}`);
+			process.exitCode = 1;
+		}
+	}
+	console.log(Object.keys(rules).length + " rules");
+})();

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: ISC
+"""A fleet on one machine: leases, a leader, limits, the dead, Redis away."""
+import os
+import signal
+import time
+
+import pytest
+
+import process
+from node import ControlError, LONG, PATIENCE, wait_until
+from redis_server import FakeRedis, Redis
+from wire import Client
+
+# Long enough for a node on a busy machine to renew it in time.
+LEASE = 3
+FAST = {"membership.lease": f"{LEASE}s",
+        "membership.leader_lease": f"{LEASE}s", "storm.min_window": "3s",
+        "peer.address": "127.0.0.1", "peer.port": 0,
+        "redis.connect_timeout": "1s", "redis.command_timeout": "1s",
+        "redis.backoff_max": "500ms"}
+
+
+long = pytest.mark.skipif(not LONG, reason="only in make test-long")
+
+
+@pytest.fixture
+def redis():
+    server = Redis().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fleet(start, redis):
+    """fleet(3) -> three nodes that know of each other."""
+    def begin(count, **settings):
+        nodes = [start({**FAST, "redis.url": redis.url, "node.id": f"n{i}",
+                        **settings}, is_started=False) for i in range(count)]
+        for node in nodes:
+            node.spawn()
+        for node in nodes:
+            node.wait_ready()
+        wait_until(lambda: all(states(node) == {f"n{i}": "healthy"
+                                                for i in range(count)}
+                               for node in nodes), 30, "the whole fleet")
+        return nodes
+    return begin
+
+
+def states(node):
+    return {item["id"]: item["state"]
+            for item in node.control("nodes")["nodes"]}
+
+
+def shown(node):
+    return node.control("fleet")
+
+
+def leader_of(nodes):
+    def fact():
+        leaders = [node for node in nodes if node.process.poll() is None
+                   and shown(node)["leads"]]
+        return len(leaders) == 1 and leaders[0]
+    return wait_until(fact, 30, "one leader")
+
+
+def kill_all(node):
+    """Power off: supervisor, keepers and tenants at once."""
+    pids = [node.pid]
+    for worker in node.control("workers")["workers"]:
+        pids += [worker["keeper_pid"], worker["tenant_pid"]]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    node.process.wait()
+    node.expected_exit = -signal.SIGKILL
+
+
+def events(redis):
+    found = []
+    for _, fields in redis("XRANGE", "{main}:events", "-", "+"):
+        found.append(dict(zip(fields[::2], fields[1::2])))
+    return found
+
+
+def test_members(fleet, redis):
+    nodes = fleet(3)
+    leader = leader_of(nodes)
+    assert set(redis("ZRANGE", "{main}:nodes", 0, -1)) == {"n0", "n1", "n2"}
+    lease = redis("HGETALL", "{main}:node:n1")
+    lease = dict(zip(lease[::2], lease[1::2]))
+    assert lease["state"] == "healthy" and lease["capacity"] == "16000"
+    first = int(lease["beat"])
+    wait_until(lambda: int(redis("HGET", "{main}:node:n1", "beat"))
+               > first + 900, 20, "a renewal")
+    # One that stops says so, and is nobody's concern.
+    leaving = next(node for node in nodes if node is not leader)
+    leaving.stop()
+    wait_until(lambda: len(states(leader)) == 2, 20, "it to leave")
+    assert redis("ZCARD", "{main}:nodes") == 2
+    assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+
+
+@long
+def test_leader_stops(fleet):
+    nodes = fleet(3)
+    leader = leader_of(nodes)
+    epoch = shown(leader)["epoch"]
+    leader.stop()
+    rest = [node for node in nodes if node is not leader]
+    after = leader_of(rest)
+    wait_until(lambda: shown(after)["epoch"] > epoch, 20, "a new epoch")
+
+
+def test_id_is_taken(fleet, start, redis):
+    node, = fleet(1)
+    second = start({**FAST, "redis.url": redis.url, "node.id": "n0"},
+                   is_started=False)
+    second.expects_errors = True
+    second.expected_exit = 1
+    second.spawn()
+    assert second.wait(60) == 1
+    assert "node_id_taken" in second.log()
+    assert "another node of the fleet runs with this node.id" in second.log()
+    wait_until(lambda: states(node) == {"n0": "healthy"}, 20)
+
+
+@long
+def test_own_lease_does_not_lock_it_out(fleet):
+    node, = fleet(1, **{"membership.lease": "60s"})
+    kill_all(node)
+    node.expected_exit = 0
+    for name in ("slots", "settings", "supervisor.sock"):
+        (node.run_dir / name).unlink(missing_ok=True)
+    begun = time.monotonic()
+    node.port = None
+    node.start()
+    assert time.monotonic() - begun < 20 * PATIENCE
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
+
+
+@long
+def test_supervisor_comes_back(fleet):
+    nodes = fleet(2)
+    node = nodes[1]
+    with Client(node, "stays") as client:
+        node.kill_supervisor()
+        node.start()
+        wait_until(lambda: shown(node)["place"] == "joined", 20)
+        assert client.echo("still here")
+        wait_until(lambda: states(nodes[0]) == {"n0": "healthy",
+                                                "n1": "healthy"}, 20)
+
+
+def test_node_dies(fleet, redis):
+    nodes = fleet(3)
+    leader = leader_of(nodes)
+    victim = next(node for node in nodes if node is not leader)
+    name = victim.settings["node.id"]
+    # What the relay of that node would have written.
+    for i in range(3000):
+        redis("SET", f"user-route:c{i}", name if i % 100 else "n9")
+        redis("HSET", f"node-clients:{name}", f"c{i}", "{}")
+    begun = time.monotonic()
+    kill_all(victim)
+    wait_until(lambda: redis("HGET", f"{{main}}:node:{name}", "purged")
+               == "1", 60, "its routes to be purged")
+    took = time.monotonic() - begun
+    # The bar, where nothing else runs; elsewhere no more than slow.
+    assert took < (LEASE + 2) * PATIENCE * (1 if LONG else 3), took
+    assert redis("EXISTS", f"node-clients:{name}") == 0
+    left = redis("KEYS", "user-route:*")
+    assert len(left) == 30 and redis("GET", left[0]) == "n9"
+    dead, = [e for e in events(redis) if e["kind"] == "node_dead"]
+    assert dead["node"] == name and "peer port refused" in dead["observed"]
+    wait_until(lambda: states(leader)[name] == "dead", 20)
+    # The window may be over by now, but there has been one.
+    wait_until(lambda: redis("HGET", "{main}:summary", "storm_window")
+               == "3000", 20, "the window")
+    # Dead, it comes back as a new incarnation.
+    victim.expected_exit = 0
+    for stale in ("slots", "settings", "supervisor.sock"):
+        (victim.run_dir / stale).unlink(missing_ok=True)
+    victim.port = None
+    victim.start()
+    wait_until(lambda: states(leader)[name] == "healthy", 30)
+
+
+def test_supervisor_stays_away(fleet, redis):
+    """The relay renews the lease: no client, no route, no verdict."""
+    nodes = fleet(3, **{"membership.lease": "4s"})
+    leader = leader_of(nodes)
+    away = next(node for node in nodes if node is not leader)
+    name = away.settings["node.id"]
+    with Client(away, "stays") as client:
+        wait_until(lambda: redis("GET", "user-route:stays") == name, 20)
+        beat = int(redis("HGET", f"{{main}}:node:{name}", "beat"))
+        away.kill_supervisor()
+        # Longer than its lease.
+        wait_until(lambda: int(redis("HGET", f"{{main}}:node:{name}", "beat"))
+                   > beat + 6000, 40)
+        # It may have been suspect in between, on a busy machine, never dead.
+        wait_until(lambda: states(leader)[name] == "healthy", 20)
+        assert redis("GET", "user-route:stays") == name
+        assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+        away.start()
+        assert client.echo("still here")
+        wait_until(lambda: "lease_returned" in away.log(), 30)
+
+
+@long
+def test_pause(fleet, redis):
+    nodes = fleet(3)
+    leader = leader_of(nodes)
+    victim = next(node for node in nodes if node is not leader)
+    name = victim.settings["node.id"]
+    victim_free = next(node for node in nodes
+                       if node not in (leader, victim))
+    victim_free.ctl("pause")
+    wait_until(lambda: shown(leader)["hold"] == "paused", 20)
+    kill_all(victim)
+    wait_until(lambda: states(leader)[name] == "suspect", 20)
+    begun = int(redis("TIME")[0])
+    wait_until(lambda: int(redis("TIME")[0]) > begun + 2, 20)
+    assert states(leader)[name] == "suspect"
+    victim_free.ctl("resume")
+    wait_until(lambda: states(leader)[name] == "dead", 20)
+
+
+@long
+def test_two_die_at_once(fleet, redis):
+    """More than a tenth: an operator has to look."""
+    nodes = fleet(4)
+    leader = leader_of(nodes)
+    victims = [node for node in nodes if node is not leader][:2]
+    for node in victims:
+        kill_all(node)
+    wait_until(lambda: shown(leader)["hold"] == "mass_expiry", 20)
+    assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+    leader.ctl("ack")
+    wait_until(lambda: sorted(states(leader).values())
+               == ["dead", "dead", "healthy", "healthy"], 20)
+
+
+def test_redis_outage(fleet, redis):
+    """Everybody loses it: nobody is cut off, dead or refused."""
+    nodes = fleet(3)
+    leader_of(nodes)
+    clients = [Client(node, f"c{i}") for i, node in enumerate(nodes)]
+    redis.kill()
+    for node in nodes:
+        wait_until(lambda n=node: shown(n)["partition"] == "outage", 30)
+        assert node.admin("/readyz").status == 200
+    for i, node in enumerate(nodes):
+        with Client(node, f"new{i}") as client:
+            assert client.echo("hello")
+    redis.start()
+    for node in nodes:
+        wait_until(lambda n=node: shown(n)["partition"] == "none", 30)
+    leader = leader_of(nodes)
+    wait_until(lambda: states(leader) == {f"n{i}": "healthy"
+                                          for i in range(3)}, 30)
+    assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+    for client in clients:
+        assert client.echo("still here")
+        client.close()
+
+
+@long
+def test_redis_stands_still_and_is_flushed(fleet, redis):
+    nodes = fleet(2)
+    leader_of(nodes)
+    redis.pause()
+    for node in nodes:
+        wait_until(lambda n=node: shown(n)["partition"] == "outage", 30)
+        assert node.admin("/readyz").status == 200
+    redis.go_on()
+    for node in nodes:
+        wait_until(lambda n=node: shown(n)["partition"] == "none", 30)
+    redis.forget()
+    redis("FLUSHALL")
+    leader = leader_of(nodes)
+    wait_until(lambda: redis("ZCARD", "{main}:nodes") == 2, 30)
+    wait_until(lambda: states(leader) == {"n0": "healthy", "n1": "healthy"},
+               30)
+
+
+@long
+def test_starts_without_redis(start, redis):
+    redis.kill()
+    node = start({**FAST, "redis.url": redis.url, "node.id": "n0"})
+    with Client(node, "early") as client:
+        redis.start()
+        wait_until(lambda: shown(node)["place"] == "joined", 20)
+        assert client.echo("hello")
+
+
+def test_limits(fleet):
+    """A fleet of three, where one may not hold more than its share."""
+    nodes = fleet(3, **{"blast_radius.floor": 2, "node.capacity": 100})
+    leader_of(nodes)
+    wait_until(lambda: all(shown(node)["limit"] == 2 for node in nodes), 30)
+    clients = [Client(nodes[0], f"a{i}") for i in range(2)]
+    wait_until(lambda: nodes[0].admin("/readyz").status == 200
+               and shown(nodes[0])["held"] >= 2, 30)
+    # 2 connections and a tenth more over three nodes: one each would do.
+    clients += [Client(nodes[1], "b"), Client(nodes[2], "c")]
+    wait_until(lambda: shown(nodes[0])["held"] >= 4
+               and shown(nodes[0])["effective"] == 0.5, 30)
+    assert shown(nodes[0])["nodes_needed"] == 110
+    text = nodes[0].ctl("fleet").stdout
+    assert "50 % effective, 1 % configured" in text and "110 nodes" in text
+    for client in clients:
+        client.close()
+
+
+@long
+def test_high_water_falls(fleet):
+    nodes = fleet(2, **{"blast_radius.floor": 1, "node.capacity": 100,
+                        "blast_radius.half_life": "1s"})
+    clients = [Client(nodes[0], "a"), Client(nodes[1], "b")]
+    wait_until(lambda: shown(nodes[0])["held"] == 2, 30)
+    for client in clients:
+        client.close()
+    wait_until(lambda: shown(nodes[0])["held"] == 1, 30)
+
+
+def test_nonsense_from_redis(start):
+    """Whatever it says, it ends nobody and refuses nobody."""
+    token = b"1:%016x:%016x" % (1, 1)
+    answers = [b":1\r\n", b"*0\r\n", b"$-1\r\n", b"-ERR no\r\n", b"+ok\r\n",
+               b"*2\r\n$2\r\nok\r\n:5\r\n", b"*1\r\n*1\r\n*1\r\n:1\r\n",
+               b"*3\r\n$5\r\ntaken\r\n$1\r\nx\r\n$-1\r\n",
+               b"$%d\r\n%s\r\n" % (len(token), token),
+               b"*9\r\n$2\r\nok\r\n:1\r\n" + b"$1\r\n9\r\n" * 6
+               + b"$2\r\n[{\r\n",
+               b"*4\r\n:1\r\n$0\r\n\r\n$0\r\n\r\n*3\r\n:1\r\n:2\r\n:3\r\n"]
+    asked = []
+
+    def say(words):
+        if words[0] not in ("EVAL", "INFO", "XADD", "HSCAN"):
+            return None
+        asked.append(words[0])
+        return answers[len(asked) % len(answers)]
+
+    server = FakeRedis(say)
+    try:
+        node = start({**FAST, "redis.url": server.url, "node.id": "n0"})
+        wait_until(lambda: len(asked) > 40, 30, "it to have heard them all")
+        with Client(node, "c") as client:
+            assert client.echo("hello")
+        assert shown(node)["place"] in ("asking", "joined", "id_taken")
+    finally:
+        server.close()
+
+
+def test_standalone_has_no_fleet(start):
+    node = start()
+    with pytest.raises(ControlError):
+        node.control("nodes")
+    done = node.ctl("fleet", check=False)
+    assert done.returncode == 1 and "no fleet" in done.stderr

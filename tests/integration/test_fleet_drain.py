@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: ISC
+"""Drains and upgrades ask the fleet: one after the other, unless forced."""
+import os
+import signal
+
+from node import wait_until
+from test_fleet import (FAST, events, fleet, leader_of, long, redis, shown)
+
+from upgrading import Upgradable
+from wire import Client, Closed
+
+SETTINGS = {"blast_radius.floor": 100, "drain.window": "60s",
+            "websocket.close_timeout": "1s"}
+
+
+def lease(node):
+    return node.control("status").get("drain", {}).get("lease")
+
+
+def entries(redis):
+    flat = redis("HGETALL", "{main}:drains")
+    return dict(zip(flat[::2], flat[1::2]))
+
+
+def kinds(redis, node=None):
+    return [e["kind"] for e in events(redis)
+            if node is None or e["node"] == node.settings["node.id"]]
+
+
+def crowd(nodes, each):
+    clients = [Client(node, f"{i}-{n}") for n, node in enumerate(nodes)
+               for i in range(each)]
+    # What may be drained is a share of what the leader has counted.
+    wait_until(lambda: shown(nodes[0])["held"] >= len(clients), 30)
+    return clients
+
+
+def close(clients):
+    for client in clients:
+        client.close()
+
+
+def test_one_after_the_other(fleet, redis):
+    nodes = fleet(3, **SETTINGS)
+    clients = crowd(nodes, 3)
+    first, second, third = nodes
+    first.ctl("drain")
+    wait_until(lambda: lease(first) == "held", 20)
+    token, count, _ = entries(redis)["n0"].split()
+    assert token.startswith(redis("HGET", "{main}:node:n0", "incarnation"))
+    assert 0 < int(count) <= 3
+    said = second.ctl("drain").stdout
+    wait_until(lambda: "drain_waits" in kinds(redis, second), 20)
+    assert "leaving" in said and "waits for the fleet" in said
+    assert lease(second) == "waiting"
+    status = second.ctl("status").stdout
+    assert "waits for the fleet" in status
+    # It serves on, also new ones.
+    with Client(second, "late") as late:
+        assert late.echo("hello")
+    assert second.control("status")["drain"]["left"] >= 3
+    # Who must not wait does not, and that is on record.
+    third.ctl("drain", "--force")
+    wait_until(lambda: lease(third) == "forced" and "n2" in entries(redis),
+               20)
+    assert "drain_forced" in kinds(redis, third)
+    first.ctl("undrain")
+    third.ctl("undrain")
+    wait_until(lambda: lease(second) == "held", 20)
+    assert "drain_granted" in kinds(redis, second)
+    wait_until(lambda: list(entries(redis)) == ["n1"], 20)
+    second.ctl("drain", "--within", "1s", "--wait", check=False)
+    wait_until(lambda: not entries(redis), 20, "it to be given back")
+    close(clients)
+
+
+@long
+def test_stop_waits_for_so_long(fleet, redis):
+    nodes = fleet(2, **{**SETTINGS, "drain.lease_wait": "1s",
+                        "drain.window": "1s"})
+    clients = crowd(nodes, 2)
+    leader = leader_of(nodes)
+    node = next(n for n in nodes if n is not leader)
+    redis("HSET", "{main}:drains", "other", "x:1 5 9999999999999",
+          "ended", "y:1 9 1000", "nonsense", "z")
+    node.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: lease(node) == "waiting", 20)
+    assert node.wait(30) == 0
+    assert "drain_unleased" in node.log()
+    wait_until(lambda: "drain_unleased" in kinds(redis, node), 20)
+    wait_until(lambda: list(entries(redis)) == ["other"], 20)
+    close(clients)
+
+
+@long
+def test_pauses_without_redis(fleet, redis):
+    node, _ = nodes = fleet(2, **{**SETTINGS, "drain.gentle_window": "1h"})
+    clients = crowd(nodes, 4)
+    node.ctl("drain", "--profile", "gentle")
+    wait_until(lambda: lease(node) == "held", 20)
+    redis.kill()
+    wait_until(lambda: lease(node) == "paused", 30)
+    assert "pauses for the fleet" in node.ctl("status").stdout
+    # One who asks for another pace gets it once it goes on.
+    node.ctl("drain", "--within", "2s")
+    assert lease(node) == "paused"
+    left = [client for client in clients[:4] if answers(client)]
+    assert node.control("status")["drain"]["left"] == len(left) > 0
+    redis.start()
+    # These clients do not answer close frames, so they are cut off.
+    node.ctl("drain", "--wait", seconds=60, check=False)
+    assert "drain_resumed" in node.log()
+    assert node.control("status")["drain"]["empty"]
+    close(clients)
+
+
+def answers(client):
+    try:
+        return client.echo("there?")
+    except (Closed, OSError):
+        return False
+
+
+@long
+def test_lease_outlives_the_supervisor(fleet, redis):
+    node, other = nodes = fleet(2, **SETTINGS)
+    clients = crowd(nodes, 3)
+    node.ctl("drain", "--profile", "gentle")
+    wait_until(lambda: lease(node) == "held", 20)
+    token = entries(redis)["n0"].split()[0]
+    os.kill(node.pid, signal.SIGKILL)
+    node.process.wait()
+    node.spawn()
+    wait_until(lambda: node_answers(node) and lease(node) == "held", 30)
+    wait_until(lambda: "fleet_joined" in node.log().rpartition("restored")[2],
+               20)
+    wait_until(lambda: entries(redis)["n0"].split()[0] == token, 20)
+    other.ctl("drain")
+    wait_until(lambda: lease(other) == "waiting", 20)
+    node.ctl("undrain")
+    wait_until(lambda: lease(other) == "held", 20)
+    close(clients)
+
+
+def node_answers(node):
+    try:
+        return node.control("status")
+    except OSError:
+        return False
+
+
+@long
+def test_upgrades_take_turns(start, redis):
+    node = start({**FAST, "redis.url": redis.url, "node.id": "n0"},
+                 kind=Upgradable)
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
+    redis("HSET", "{main}:upgrades", "other", "x:0 1 9999999999999")
+    refused = node.ctl("upgrade", check=False)
+    assert refused.returncode == 1 and "1 other nodes" in refused.stderr
+    assert "upgrade_denied" in kinds(redis, node)
+    node.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: "upgrade_refused" in node.log(), 20)
+    redis("HDEL", "{main}:upgrades", "other")
+    with Client(node, "stays") as client:
+        assert node.upgrade()[0][-1]["severed"] == 0
+        wait_until(node.is_ready, 30)
+        assert client.echo("still here")
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
+    wait_until(lambda: not redis("EXISTS", "{main}:upgrades"), 30)

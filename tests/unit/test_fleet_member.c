@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Members of a fleet: leases as Redis has them, the list that is published, and
+ * what others may have written there.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "supervisor/fleet/fleet_args.h"
+#include "supervisor/fleet/fleet_member.h"
+
+static struct fleet_member
+lease(void)
+{
+	struct fleet_member member = { .id = "n1" };
+
+	fleet_member_set(&member, "state", "healthy");
+	fleet_member_set(&member, "incarnation", "00000000000000ff");
+	fleet_member_set(&member, "peer", "10.0.0.4 8083");
+	fleet_member_set(&member, "lease", "5000");
+	fleet_member_set(&member, "beat", "100000");
+	fleet_member_set(&member, "capacity", "1000");
+	fleet_member_set(&member, "count", "7");
+	fleet_member_set(&member, "rate", "1.5");
+	fleet_member_set(&member, "budget", "500");
+	return member;
+}
+
+static void
+test_lease(void **state)
+{
+	struct fleet_member member = lease();
+
+	(void)state;
+	assert_int_equal(member.said, MEMBER_HEALTHY);
+	assert_int_equal(member.incarnation, 255);
+	assert_string_equal(member.address, "10.0.0.4");
+	assert_int_equal(member.port, 8083);
+	assert_int_equal(fleet_member_event(&member, 104999), MEMBER_EV_READY);
+	assert_int_equal(fleet_member_event(&member, 105000),
+	    MEMBER_EV_EXPIRED);
+	fleet_member_set(&member, "state", "draining");
+	assert_int_equal(fleet_member_event(&member, 104999), MEMBER_EV_DRAIN);
+	/* Who left owes nobody a lease. */
+	fleet_member_set(&member, "state", "left");
+	assert_int_equal(fleet_member_event(&member, 999999), MEMBER_EV_LEAVE);
+	fleet_member_set(&member, "state", "dead");
+	assert_int_equal(fleet_member_event(&member, 104999),
+	    MEMBER_EV_EXPIRED);
+}
+
+static void
+test_nonsense_changes_nothing(void **state)
+{
+	static const char *const bad[][2] = { { "state", "alive" },
+		{ "incarnation", "ff" }, { "incarnation", "zz000000000000ff" },
+		{ "peer", "10.0.0.4" }, { "peer", "host 8083" },
+		{ "peer", "10.0.0.4 0" }, { "peer", "10.0.0.4 99999" },
+		{ "peer", " 8083" }, { "lease", "999999999" },
+		{ "lease", "-1" }, { "beat", "x" }, { "capacity", "1e9" },
+		{ "count", "99999999999999" }, { "rate", "nan" },
+		{ "rate", "inf" }, { "rate", "-1" }, { "rate", "" },
+		{ "budget", "1x" }, { "unknown", "1" } };
+	struct fleet_member member = lease(), before = lease();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fleet_member_set(&member, bad[i][0], bad[i][1]);
+		assert_memory_equal(&member, &before, sizeof(member));
+	}
+}
+
+static void
+test_published_and_read(void **state)
+{
+	struct fleet_members members = { 0 }, back = { 0 };
+	struct fleet_member *member;
+	json_t *list;
+	char *text;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 40; i++) {
+		member = fleet_members_add(&members);
+		assert_non_null(member);
+		*member = lease();
+		snprintf(member->id, sizeof(member->id), "n%d", i);
+		member->state = MEMBER_SUSPECT;
+		member->limit = 99;
+	}
+	list = fleet_members_json(&members);
+	text = json_dumps(list, JSON_COMPACT);
+	assert_int_equal(fleet_members_parse(&back, text, strlen(text)), 0);
+	assert_int_equal(back.count, 40);
+	member = fleet_members_find(&back, "n39");
+	assert_non_null(member);
+	assert_int_equal(member->state, MEMBER_SUSPECT);
+	assert_int_equal(member->limit, 99);
+	assert_int_equal(member->port, 8083);
+	assert_int_equal(member->incarnation, 255);
+	assert_null(fleet_members_find(&back, "n40"));
+	free(text);
+	json_decref(list);
+	fleet_members_clear(&members);
+	fleet_members_clear(&back);
+}
+
+static void
+test_lists_that_are_none(void **state)
+{
+	static const char *const bad[] = { "", "{}", "[", "[1]", "[{}]",
+		"[{\"id\":\"\"}]", "[{\"id\":7}]", "null" };
+	struct fleet_members members = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_non_null(fleet_members_add(&members));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(fleet_members_parse(&members, bad[i],
+				     strlen(bad[i])),
+		    -EPROTO);
+	assert_int_equal(members.count, 1);
+	assert_int_equal(fleet_members_parse(&members,
+			     "[{\"id\":\"a\",\"count\":-5,\"peer\":9}]", 32),
+	    0);
+	assert_int_equal(members.all[0].count, 0);
+	assert_string_equal(members.all[0].address, "");
+	fleet_members_clear(&members);
+}
+
+static void
+test_no_more_than_so_many(void **state)
+{
+	struct fleet_members members = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < FLEET_MEMBERS_MAX; i++)
+		assert_non_null(fleet_members_add(&members));
+	assert_null(fleet_members_add(&members));
+	assert_int_equal(members.count, FLEET_MEMBERS_MAX);
+	fleet_members_clear(&members);
+}
+
+static void
+test_words_of_a_command(void **state)
+{
+	static struct fleet_args args;
+	char large[FLEET_ARGS_POOL + 1];
+	int i;
+
+	(void)state;
+	fleet_args_eval(&args, "return 1", 2);
+	fleet_args_text(&args, "key");
+	fleet_args_number(&args, UINT64_MAX);
+	fleet_args_hex(&args, 255);
+	fleet_args_real(&args, 1.5);
+	assert_int_equal(args.error, 0);
+	assert_int_equal(args.argc, 7);
+	assert_string_equal(args.argv[0], "EVAL");
+	assert_string_equal(args.argv[2], "2");
+	assert_string_equal(args.argv[4], "18446744073709551615");
+	assert_string_equal(args.argv[5], "00000000000000ff");
+	assert_int_equal(args.lens[6], 5);
+	memset(large, 'x', sizeof(large));
+	large[sizeof(large) - 1] = '\0';
+	fleet_args_text(&args, large);
+	assert_int_equal(args.error, -E2BIG);
+	/* The next command begins anew. */
+	fleet_args_command(&args, "PING");
+	assert_int_equal(args.error, 0);
+	for (i = 0; i < FLEET_ARGS_MAX; i++)
+		fleet_args_text(&args, "");
+	assert_int_equal(args.error, -E2BIG);
+	assert_int_equal(args.argc, FLEET_ARGS_MAX);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_nonsense_changes_nothing),
+		cmocka_unit_test(test_published_and_read),
+		cmocka_unit_test(test_lists_that_are_none),
+		cmocka_unit_test(test_no_more_than_so_many),
+		cmocka_unit_test(test_words_of_a_command),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

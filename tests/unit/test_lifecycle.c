@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A drain outlives its supervisor: the next one reads it from the node's
+ * memfd, whatever may stand there.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/random.h"
+#include "supervisor/supervisor.h"
+
+/* A supervisor without processes; its one slot has connections. */
+struct rig {
+	struct supervisor sup;
+	struct slot slot;
+};
+
+static void
+begin(struct rig *rig, int node_fd)
+{
+	struct supervisor *sup = &rig->sup;
+
+	memset(rig, 0, sizeof(*rig));
+	sup->base = event_base_new();
+	assert_non_null(sup->base);
+	settings_defaults(&sup->conf.settings);
+	assert_int_equal(event_log_init(&sup->events), 0);
+	assert_int_equal(node_attach(&sup->node, node_fd), 0);
+	sup->gateways = sup->slot_count = 1;
+	sup->slots[0] = &rig->slot;
+	rig->slot.sup = sup;
+	rig->slot.kind = SLOT_KIND_GATEWAY;
+	rig->slot.state = SLOT_ADOPTING;
+	rig->slot.to_tenant.channel.fd = -1;
+	rig->slot.to_keeper.channel.fd = -1;
+	assert_int_equal(lifecycle_init(sup), 0);
+	lifecycle_restore(sup);
+}
+
+/* As kill -9 would. */
+static void
+end(struct rig *rig)
+{
+	lifecycle_clear(&rig->sup);
+	event_log_clear(&rig->sup.events);
+	node_detach(&rig->sup.node);
+	event_base_free(rig->sup.base);
+}
+
+static void
+serve(struct rig *rig)
+{
+	rig->slot.state = SLOT_SERVING;
+	rig->slot.served = true;
+	rig->sup.was_ready = true;
+	lifecycle_slot_up(&rig->sup, &rig->slot);
+	lifecycle_slot_changed(&rig->sup);
+}
+
+static int
+setup(void **state)
+{
+	static int fd;
+	uint8_t key[32] = { 1 };
+
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(fd_memfd_create("node", node_bytes(0), &fd), 0);
+	assert_int_equal(node_format(fd, 1, 0, key), 0);
+	*state = &fd;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fd_close(*state);
+	return 0;
+}
+
+static void
+set_connections(struct rig *rig, uint32_t n)
+{
+	atomic_store(&rig->sup.node.shared->slot[0].connections, n);
+}
+
+static void
+test_nothing(void **state)
+{
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_STARTING);
+	assert_false(rig.sup.lifecycle.restored);
+	end(&rig);
+}
+
+static void
+test_closing(void **state)
+{
+	const struct drain_request gentle = { .profile = DRAIN_GENTLE,
+		.within_ms = 3600000 };
+	struct drain_words before;
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 500);
+	assert_int_equal(lifecycle_drain(&rig.sup, &gentle), 0);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	before = rig.sup.lifecycle.drain;
+	end(&rig);
+
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	assert_true(rig.sup.lifecycle.restored);
+	assert_int_equal(atomic_load(&rig.sup.node.shared->draining), 1);
+	assert_int_equal(rig.sup.lifecycle.drain.close_code, before.close_code);
+	assert_int_equal(rig.sup.lifecycle.drain.profile, before.profile);
+	assert_int_equal(rig.sup.lifecycle.drain.begin_ms, before.begin_ms);
+	assert_int_equal(rig.sup.lifecycle.drain.end_ms, before.end_ms);
+	assert_int_equal(rig.sup.lifecycle.drain.total, 500);
+	assert_true(
+	    event_pending(rig.sup.lifecycle.deadline, EV_TIMEOUT, NULL));
+	/* Not empty only because the slots are not found again yet. */
+	lifecycle_slot_changed(&rig.sup);
+	assert_false(rig.sup.lifecycle.empty);
+	serve(&rig);
+	assert_false(rig.sup.lifecycle.empty);
+	set_connections(&rig, 0);
+	lifecycle_slot_changed(&rig.sup);
+	assert_true(rig.sup.lifecycle.empty);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	/* And it can still be undone. */
+	assert_int_equal(lifecycle_undrain(&rig.sup), 0);
+	end(&rig);
+
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_STARTING);
+	assert_int_equal(atomic_load(&rig.sup.node.shared->draining), 0);
+	end(&rig);
+}
+
+static void
+test_leaving_to_stop(void **state)
+{
+	struct rig rig;
+	uint64_t begins;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	rig.sup.lifecycle.state = LIFECYCLE_READY;
+	set_connections(&rig, 3);
+	lifecycle_stop(&rig.sup, true);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_LEAVING);
+	begins = rig.sup.lifecycle.drain.begin_ms;
+	end(&rig);
+
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_LEAVING);
+	assert_true(rig.sup.lifecycle.drain.stops_after);
+	assert_int_equal(rig.sup.lifecycle.drain.begin_ms, begins);
+	assert_int_equal(atomic_load(&rig.sup.node.shared->draining), 0);
+	serve(&rig);
+	/* It ends in a stop, so it cannot be undone. */
+	assert_int_equal(lifecycle_undrain(&rig.sup), -EBUSY);
+	/* Asked twice: close frames now. */
+	lifecycle_stop(&rig.sup, true);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_CLOSING);
+	assert_int_equal(rig.sup.lifecycle.drain.close_code, 1012);
+	end(&rig);
+
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_CLOSING);
+	end(&rig);
+}
+
+static void
+test_hastened(void **state)
+{
+	const struct drain_request gentle = { .profile = DRAIN_GENTLE };
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 3);
+	assert_int_equal(lifecycle_drain(&rig.sup, &gentle), 0);
+	lifecycle_stop(&rig.sup, true);
+	assert_true(rig.sup.lifecycle.drain.stops_after);
+	assert_true(rig.sup.lifecycle.drain.end_ms <=
+	    clock_mono_ms() + rig.sup.conf.settings.drain.window_ms);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	end(&rig);
+}
+
+/* Gateways can write there. */
+static void
+test_rubbish(void **state)
+{
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	for (int i = 0; i < 2000; i++) {
+		struct node_drain *words = &rig.sup.node.shared->drain;
+		struct drain_words got;
+		int rc;
+
+		random_bytes(words, sizeof(*words));
+		if (i % 2)
+			atomic_store(&words->state, 1 + (uint32_t)i % 5);
+		if (i % 3)
+			atomic_store(&words->profile, (uint32_t)i % 3);
+		if (i % 5)
+			atomic_store(&words->close_code, 1012);
+		rc = node_drain_load(words, clock_mono_ms(), &got);
+		assert_true(rc == 0 || rc == -EPROTO || rc == -ENOENT);
+		if (rc == 0)
+			assert_true(
+			    got.end_ms - got.begin_ms <= NODE_DRAIN_MAX_MS);
+	}
+	end(&rig);
+	begin(&rig, *(int *)*state);
+	end(&rig);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_nothing),
+		CASE(test_closing),
+		CASE(test_leaving_to_stop),
+		CASE(test_hastened),
+		CASE(test_rubbish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

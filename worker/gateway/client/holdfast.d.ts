@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* The types of holdfast.js; times are in milliseconds. */
+
+export = Holdfast;
+export as namespace Holdfast;
+
+declare class Holdfast {
+	/** Connects as soon as the caller has returned to its event loop. */
+	constructor(url: string | URL, options?: Partial<Holdfast.Options>);
+
+	readonly url: string;
+	readonly state: "connecting" | "open" | "waiting" | "ended";
+	/** Failures since the last connection that was stable. */
+	readonly attempt: number;
+
+	onopen: ((event: { attempt: number }) => void) | null;
+	onmessage: ((event: { data: string | ArrayBuffer }) => void) | null;
+	/** A connection that was open has ended; it will come back. */
+	onclose: ((event: Holdfast.Closed & { wasClean: boolean }) => void)
+		| null;
+	/** The next attempt has been planned. */
+	onretry: ((event: Holdfast.Retry) => void) | null;
+	/** It does not come back: close(), or one of finalCodes. */
+	onend: ((event: Holdfast.Closed) => void) | null;
+
+	/** False when there is no open connection: the message is not sent. */
+	send(data: string | ArrayBuffer | ArrayBufferView | Blob): boolean;
+	/** Ends it for good. */
+	close(code?: number, reason?: string): void;
+
+	static backoff(options: { base: number, cap: number, jitter: number },
+		attempt: number, random: number): number;
+	static hint(reason: string): number | undefined;
+	static healthUrl(url: string | URL): string;
+}
+
+declare namespace Holdfast {
+	interface Closed {
+		code: number;
+		reason: string;
+	}
+
+	interface Retry {
+		delay: number;
+		attempt: number;
+		cause: "hint" | "closed" | "refused" | "retry_after" | "error";
+	}
+
+	interface Options {
+		/** For programs without a global one (Node.js before 22). */
+		WebSocket: new (url: string, protocols: string[]) => any;
+		fetch: (url: string, init: object) => Promise<{
+			json(): Promise<any> }>;
+		protocols: string[];
+		/** t = base * 2^attempt, at most cap, +- jitter (0 .. 1). */
+		base: number;
+		cap: number;
+		jitter: number;
+		/** Only a connection that lasted so long ends a back-off. */
+		stable: number;
+		openTimeout: number;
+		healthTimeout: number;
+		/** Where to ask after a refusal; false: nowhere. */
+		health: string | false;
+		/** Close codes after which it does not come back. */
+		finalCodes: number[];
+		random: () => number;
+		now: () => number;
+		setTimeout: (call: () => void, delay: number) => any;
+		clearTimeout: (timer: any) => void;
+	}
+}

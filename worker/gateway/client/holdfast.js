@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The reference client of holdfast: a WebSocket that comes back, for browsers
+ * and Node.js, without dependencies.  A gateway serves it at /holdfast.js.
+ *
+ * When thousands lose their connections at once, what keeps the others alive
+ * is how these come back.  So: wait base * 2^attempt with jitter, at most cap;
+ * come back when the server's close says ("reconnect_ms=N"); after an opening
+ * that was refused ask GET /healthz, because browsers do not show the answer
+ * to a refused WebSocket; and begin anew with the attempts only after a
+ * connection that lasted, since one that is closed as soon as it is open is no
+ * success.
+ */
+(function (root, make) {
+	"use strict";
+	if (typeof module === "object" && module.exports)
+		module.exports = make(root);
+	else
+		root.Holdfast = make(root);
+})(typeof globalThis === "object" ? globalThis : this, function (root) {
+	"use strict";
+
+	const HINT = /(?:^|[ ;,])reconnect_ms=(\d{1,9})(?:$|[ ;,])/;
+	const WAIT_MAX = 3600000; /* no server sends anybody away for longer */
+
+	const DEFAULTS = {
+		protocols: ["holdfast.v1"], /* "I read hints" */
+		base: 1000,
+		cap: 60000,
+		jitter: 0.2,
+		stable: 30000,
+		openTimeout: 20000,
+		healthTimeout: 5000,
+		/* 4001: the same client opened another connection, which would
+		 * be closed in its turn; 4002: an operator closed this one. */
+		finalCodes: [4001, 4002],
+	};
+
+	/* t = base * 2^attempt +- jitter, at most cap (+- jitter). */
+	function backoff(options, attempt, random) {
+		const whole = Math.min(options.cap,
+			options.base * Math.pow(2, Math.min(attempt, 30)));
+
+		return Math.round(whole * (1 + options.jitter *
+			(2 * random - 1)));
+	}
+
+	/* Milliseconds from the reason of a close, or undefined. */
+	function hint(reason) {
+		const found = HINT.exec(reason || "");
+
+		return found ? Math.min(Number(found[1]), WAIT_MAX) : undefined;
+	}
+
+	function healthUrl(url) {
+		const health = new URL(url);
+
+		health.protocol = health.protocol === "wss:" ? "https:" :
+			"http:";
+		health.pathname = "/healthz";
+		health.search = "";
+		health.hash = "";
+		return health.href;
+	}
+
+	class Holdfast {
+		constructor(url, options) {
+			this.options = Object.assign({
+				WebSocket: root.WebSocket,
+				fetch: root.fetch && root.fetch.bind(root),
+				health: undefined,
+				random: Math.random,
+				now: Date.now,
+				setTimeout: (f, ms) => root.setTimeout(f, ms),
+				clearTimeout: (id) => root.clearTimeout(id),
+			}, DEFAULTS, options);
+			if (typeof this.options.WebSocket !== "function")
+				throw new TypeError("no WebSocket here: " +
+					"give one in options.WebSocket");
+			if (this.options.health === undefined)
+				this.options.health = healthUrl(url);
+			this.url = String(url);
+			this.state = "connecting";
+			this.attempt = 0;
+			this.socket = null;
+			this.timer = undefined;
+			this.openedAt = undefined;
+			this.onopen = this.onmessage = this.onclose = null;
+			this.onretry = this.onend = null;
+			/* Later, so that handlers can be set first. */
+			this._wait(0);
+		}
+
+		/* True when the message was handed to an open connection. */
+		send(data) {
+			if (this.state !== "open")
+				return false;
+			this.socket.send(data);
+			return true;
+		}
+
+		/* Ends it for good. */
+		close(code, reason) {
+			const socket = this.socket;
+
+			if (this.state === "ended")
+				return;
+			this._detach();
+			if (socket)
+				socket.close(code === undefined ? 1000 : code,
+					reason || "");
+			this._end(code === undefined ? 1000 : code,
+				reason || "");
+		}
+
+		_call(handler, argument) {
+			if (typeof handler === "function")
+				handler.call(this, argument);
+		}
+
+		_wait(delay, next) {
+			this.options.clearTimeout(this.timer);
+			this.timer = this.options.setTimeout(() => {
+				this.timer = undefined;
+				(next || (() => this._open()))();
+			}, delay);
+		}
+
+		_detach() {
+			const socket = this.socket;
+
+			this.options.clearTimeout(this.timer);
+			this.timer = undefined;
+			this.socket = null;
+			if (socket) {
+				socket.onopen = socket.onmessage = null;
+				socket.onclose = null;
+				/* Some clients throw what nobody handles. */
+				socket.onerror = () => {};
+			}
+		}
+
+		_end(code, reason) {
+			this.state = "ended";
+			this._call(this.onend, { code, reason });
+		}
+
+		_open() {
+			let socket;
+
+			this.state = "connecting";
+			this.openedAt = undefined;
+			try {
+				socket = new this.options.WebSocket(this.url,
+					this.options.protocols);
+			} catch (error) {
+				if (error && error.name === "SyntaxError") {
+					/* The URL will not get better. */
+					this._end(1006, error.message);
+					return;
+				}
+				this._retry(this._backoff(), "error");
+				return;
+			}
+			this.socket = socket;
+			socket.binaryType = "arraybuffer";
+			socket.onopen = () => this._opened();
+			socket.onmessage = (event) =>
+				this._call(this.onmessage, event);
+			socket.onerror = () => {};
+			socket.onclose = (event) => this._closed(event);
+			this._wait(this.options.openTimeout, () => {
+				this._detach();
+				socket.close();
+				this._refused();
+			});
+		}
+
+		_opened() {
+			this.options.clearTimeout(this.timer);
+			this.timer = undefined;
+			this.state = "open";
+			this.openedAt = this.options.now();
+			this._call(this.onopen, { attempt: this.attempt });
+		}
+
+		_closed(event) {
+			const wasOpen = this.state === "open";
+			const code = event.code, reason = event.reason || "";
+			const told = hint(reason);
+
+			this._detach();
+			if (!wasOpen) {
+				this._refused();
+				return;
+			}
+			this.state = "waiting";
+			this._call(this.onclose, { code, reason,
+				wasClean: event.wasClean });
+			if (this.state === "ended")
+				return; /* the handler closed us */
+			if (this.options.finalCodes.includes(code)) {
+				this._end(code, reason);
+				return;
+			}
+			if (this.options.now() - this.openedAt >=
+			    this.options.stable)
+				this.attempt = 0;
+			if (told !== undefined)
+				this._retry(told, "hint");
+			else
+				this._retry(this._backoff(), "closed");
+		}
+
+		_backoff() {
+			return backoff(this.options, this.attempt++,
+				this.options.random());
+		}
+
+		_retry(delay, cause) {
+			this.state = "waiting";
+			this._wait(delay);
+			this._call(this.onretry, { delay, cause,
+				attempt: this.attempt });
+		}
+
+		/* The server said no, or nothing: what does it say of itself? */
+		_refused() {
+			const least = this._backoff();
+			const asked = this.options.now();
+			let isOver = false;
+			const go = (told) => {
+				if (isOver || this.state !== "waiting")
+					return;
+				isOver = true;
+				this._told(least, told,
+					this.options.now() - asked);
+			};
+
+			this.state = "waiting";
+			if (!this.options.health || !this.options.fetch) {
+				go(undefined);
+				return;
+			}
+			this._wait(this.options.healthTimeout, () => go());
+			this.options.fetch(this.options.health, {
+				cache: "no-store", credentials: "omit",
+			}).then((answer) => answer.json()).then((body) => {
+				go(Number(body.retry_after_ms));
+			}).catch(() => go());
+		}
+
+		_told(least, told, spent) {
+			const jitter = this.options.jitter;
+			let delay = Math.max(0, least - spent);
+
+			/* Never earlier than told, and not all at once. */
+			if (told > 0)
+				delay = Math.max(delay, Math.round(
+					Math.min(told, WAIT_MAX) * (1 + jitter *
+					this.options.random())));
+			this._retry(delay, told > 0 ? "retry_after" :
+				"refused");
+		}
+	}
+
+	Holdfast.backoff = backoff;
+	Holdfast.hint = hint;
+	Holdfast.healthUrl = healthUrl;
+	return Holdfast;
+});

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Links to Redis, see backplane.h.
+ */
+#include "worker/relay/backplane.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "worker/relay/pushes.h"
+#include "worker/relay/relay.h"
+
+#define MAX_PENDING 16384u /* replies owed */
+#define MAX_WORDS   16
+
+/* The first failure is told, the rest would be the same again and again. */
+static void
+tell(struct relay *relay, struct redis_link *link, const char *name, bool is_up,
+    const char *why, bool *told)
+{
+	if (is_up) {
+		*told = false;
+		counter_add(relay_counters(relay), COUNTER_REDIS_CONNECTS, 1);
+		log_notice("redis_up", NULL, log_text("link", name),
+		    log_text("address", redis_link_address(link)));
+		return;
+	}
+	counter_add(relay_counters(relay), COUNTER_REDIS_FAILURES, 1);
+	if (*told)
+		log_debug("redis_down", why, log_text("link", name),
+		    log_text("address", redis_link_address(link)));
+	else
+		log_warn("redis_down", why, log_text("link", name),
+		    log_text("address", redis_link_address(link)));
+	*told = true;
+}
+
+static void
+on_commands(bool is_up, const char *why, void *arg)
+{
+	struct backplane *backplane = arg;
+	struct relay *relay = backplane->relay;
+
+	tell(relay, backplane->commands, "commands", is_up, why,
+	    &backplane->told_commands);
+	atomic_store(&relay->worker->slot->redis.commands_up, is_up);
+	inbox_link(&relay->inbox, is_up);
+	routes_link(&relay->routes, is_up);
+}
+
+static void
+on_pushes(bool is_up, const char *why, void *arg)
+{
+	struct backplane *backplane = arg;
+	struct relay *relay = backplane->relay;
+
+	tell(relay, backplane->pushes, "pushes", is_up, why,
+	    &backplane->told_pushes);
+	atomic_store(&relay->worker->slot->redis.pushes_up, is_up);
+	/* Word of newer connections elsewhere may have been missed. */
+	if (is_up)
+		routes_resync(&relay->routes, "the channel is heard again");
+}
+
+static void
+on_streams(bool is_up, const char *why, void *arg)
+{
+	struct backplane *backplane = arg;
+
+	tell(backplane->relay, backplane->streams, "streams", is_up, why,
+	    &backplane->told_streams);
+	inbox_streams_link(&backplane->relay->inbox, is_up);
+}
+
+static void
+on_ingress(bool is_up, const char *why, void *arg)
+{
+	struct backplane *backplane = arg;
+
+	tell(backplane->relay, backplane->ingress, "ingress", is_up, why,
+	    &backplane->told_ingress);
+	ingress_link(&backplane->relay->ingress, is_up);
+}
+
+static void
+on_push(const char *bytes, size_t len, void *arg)
+{
+	const struct backplane *backplane = arg;
+
+	pushes_take(backplane->relay, bytes, len);
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	const struct backplane *backplane = arg;
+
+	(void)fd;
+	(void)what;
+	shards_wake(&backplane->relay->shards);
+}
+
+static struct redis_link_conf
+link_conf(struct backplane *backplane, const struct redis_url *url)
+{
+	struct settings_redis *set = &backplane->relay->worker->settings.redis;
+
+	/* Rows of class restart: these texts stay where and what they are. */
+	return (struct redis_link_conf){
+		.url = *url,
+		.user = set->user,
+		.password_file = set->password_file,
+		.tls = { set->tls_ca, set->tls_cert, set->tls_key },
+		.connect_timeout_ms = (uint32_t)set->connect_timeout_ms,
+		.command_timeout_ms = (uint32_t)set->command_timeout_ms,
+		.ping_interval_ms = (uint32_t)set->ping_interval_ms,
+		.backoff_ms = (uint32_t)set->backoff_ms,
+		.backoff_max_ms = (uint32_t)set->backoff_max_ms,
+		.max_pending = MAX_PENDING,
+		.arg = backplane,
+	};
+}
+
+static int
+start_links(struct backplane *backplane, const struct redis_url *url)
+{
+	struct event_base *base = backplane->relay->worker->base;
+	struct redis_link_conf conf = link_conf(backplane, url);
+
+	conf.on_state = on_commands;
+	backplane->commands = redis_link_new(base, &conf);
+	conf.on_state = on_streams;
+	backplane->streams = redis_link_new(base, &conf);
+	conf.on_state = on_ingress;
+	backplane->ingress = redis_link_new(base, &conf);
+	conf.on_state = on_pushes;
+	conf.on_push = on_push;
+	conf.channel = backplane->channel;
+	backplane->pushes = redis_link_new(base, &conf);
+	backplane->wake = evtimer_new(base, on_wake, backplane);
+	if (backplane->commands == NULL || backplane->pushes == NULL ||
+	    backplane->streams == NULL || backplane->ingress == NULL ||
+	    backplane->wake == NULL)
+		return -ENOMEM;
+	redis_link_start(backplane->commands);
+	redis_link_start(backplane->streams);
+	redis_link_start(backplane->pushes);
+	return 0;
+}
+
+int
+backplane_start(struct backplane *backplane, struct relay *relay)
+{
+	const struct settings *settings = &relay->worker->settings;
+	struct redis_url url;
+	const char *problem;
+
+	memset(backplane, 0, sizeof(*backplane));
+	backplane->relay = relay;
+	memset(&relay->worker->slot->redis, 0,
+	    sizeof(relay->worker->slot->redis));
+	if (settings->redis.url[0] == '\0')
+		return 0;
+	if (redis_url_parse(settings->redis.url, &url, &problem) != 0)
+		return -EINVAL;
+	redis_names_channel(&settings->redis, settings->node.id,
+	    backplane->channel);
+	return start_links(backplane, &url);
+}
+
+void
+backplane_stop(struct backplane *backplane)
+{
+	redis_link_free(backplane->commands);
+	redis_link_free(backplane->pushes);
+	redis_link_free(backplane->streams);
+	redis_link_free(backplane->ingress);
+	backplane->commands = backplane->pushes = NULL;
+	backplane->streams = backplane->ingress = NULL;
+	if (backplane->wake != NULL)
+		event_free(backplane->wake);
+	backplane->wake = NULL;
+}
+
+static int
+command(struct redis_link *link, redis_link_cb *cb, void *arg,
+    const char *const *words)
+{
+	size_t lens[MAX_WORDS];
+	int count;
+
+	if (link == NULL)
+		return -ENOTCONN;
+	for (count = 0; words[count] != NULL; count++) {
+		if (count == MAX_WORDS)
+			return -EINVAL;
+		lens[count] = strlen(words[count]);
+	}
+	return redis_link_command(link, cb, arg, count, words, lens);
+}
+
+int
+backplane_command(struct backplane *backplane, redis_link_cb *cb, void *arg,
+    const char *const *words)
+{
+	return command(backplane->commands, cb, arg, words);
+}
+
+int
+backplane_stream_command(struct backplane *backplane, redis_link_cb *cb,
+    void *arg, const char *const *words)
+{
+	return command(backplane->streams, cb, arg, words);
+}
+
+void
+backplane_ingress_start(struct backplane *backplane)
+{
+	if (backplane->ingress != NULL && !backplane->ingress_started)
+		redis_link_start(backplane->ingress);
+	backplane->ingress_started = true;
+}
+
+int
+backplane_ingress_command(struct backplane *backplane, redis_link_cb *cb,
+    void *arg, int argc, const char *const *argv, const size_t *lens)
+{
+	if (backplane->ingress == NULL)
+		return -ENOTCONN;
+	return redis_link_command(backplane->ingress, cb, arg, argc, argv,
+	    lens);
+}
+
+bool
+backplane_hears(const struct backplane *backplane)
+{
+	return backplane->pushes != NULL &&
+	    redis_link_state(backplane->pushes) == REDIS_LINK_READY;
+}
+
+void
+backplane_tell(struct backplane *backplane, const char *const *words)
+{
+	int rc = backplane_command(backplane, NULL, NULL, words);
+
+	if (rc != 0)
+		log_debug("redis_not_told", NULL, log_text("command", words[0]),
+		    log_errno(rc));
+}
+
+void
+backplane_tick(struct backplane *backplane)
+{
+	uint64_t errors;
+
+	if (!backplane_is_on(backplane))
+		return;
+	errors = redis_link_errors(backplane->commands) +
+	    redis_link_errors(backplane->pushes) +
+	    redis_link_errors(backplane->streams) +
+	    redis_link_errors(backplane->ingress);
+	counter_add(relay_counters(backplane->relay), COUNTER_REDIS_ERRORS,
+	    errors - backplane->errors);
+	backplane->errors = errors;
+}
+
+bool
+backplane_has_room(const struct backplane *backplane, uint32_t commands)
+{
+	return backplane->commands != NULL &&
+	    redis_link_pending(backplane->commands) + commands <= MAX_PENDING;
+}
+
+void
+backplane_wake_later(struct backplane *backplane)
+{
+	event_active(backplane->wake, EV_TIMEOUT, 0);
+}
+
+static void
+set_timeouts(struct redis_link *link, const struct settings_redis *set)
+{
+	redis_link_set_timeouts(link, (uint32_t)set->connect_timeout_ms,
+	    (uint32_t)set->command_timeout_ms, (uint32_t)set->ping_interval_ms);
+}
+
+void
+backplane_apply_settings(struct backplane *backplane)
+{
+	const struct settings_redis *set =
+	    &backplane->relay->worker->settings.redis;
+
+	if (!backplane_is_on(backplane))
+		return;
+	set_timeouts(backplane->commands, set);
+	set_timeouts(backplane->pushes, set);
+	set_timeouts(backplane->streams, set);
+	set_timeouts(backplane->ingress, set);
+}

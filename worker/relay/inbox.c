@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The consumer of inbox:NODE, see inbox.h.  inbox_entry.c takes the entries,
+ * here is the reading.
+ *
+ * What Redis does not tell by itself is asked for each second: a stream that
+ * somebody else has trimmed, or that has forgotten entries which were read
+ * (an older replica, a flush), shows in the number of entries that were ever
+ * added and in the last id.
+ */
+#include "worker/relay/inbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "worker/relay/inbox_entry.h"
+#include "worker/relay/relay.h"
+
+#define READ_COUNT   "256"
+#define BLOCK_MAX_MS 1000u
+#define FULL_MS	     5 /* pause for a ring that is full */
+#define FAULT_MS     500
+
+/* A stream that is not there is no error here. */
+static const char info_script[] =
+    "if redis.call('EXISTS',KEYS[1])==0 then return {'length',0,"
+    "'entries-added',0,'last-generated-id','0-0'} end "
+    "return redis.call('XINFO','STREAM',KEYS[1])";
+
+static struct slot_inbox *
+stored(const struct inbox *inbox)
+{
+	return &inbox->relay->worker->slot->inbox;
+}
+
+static void ask(struct inbox *);
+
+/* ---- reading */
+
+static void
+trim(struct inbox *inbox)
+{
+	struct inbox_id next = inbox->state.done;
+	char id[INBOX_ID_SIZE];
+	const char *const words[] = { "XTRIM", inbox->key, "MINID", id, NULL };
+
+	if (inbox_id_compare(&inbox->trimmed, &inbox->state.done) >= 0)
+		return;
+	inbox->trimmed = inbox->state.done;
+	if (++next.seq == 0)
+		next.ms++;
+	inbox_id_format(&next, id);
+	backplane_tell(&inbox->relay->backplane, words);
+}
+
+static void
+wait_ms(struct inbox *inbox, uint32_t ms)
+{
+	const struct timeval delay = { 0, ms * 1000 };
+
+	(void)evtimer_add(inbox->resume, &delay);
+}
+
+static void
+on_read(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct inbox *inbox = arg;
+	const struct redisReply *entries;
+	bool is_stuck = false;
+	size_t i;
+
+	inbox->is_reading = false;
+	worker_beat(inbox->relay->worker);
+	if (!inbox->can_read || inbox->is_parting || fault == REDIS_FAULT_LOST)
+		return;
+	if (fault != REDIS_FAULT_NONE) {
+		wait_ms(inbox, FAULT_MS);
+		return;
+	}
+	/* one stream: its name, its entries */
+	entries = redis_reply_at(redis_reply_at(reply, 0), 1);
+	for (i = 0; i < redis_reply_count(entries) && !is_stuck; i++)
+		is_stuck = !inbox_entry_take(inbox, redis_reply_at(entries, i));
+	if (i > 0) {
+		slot_inbox_put(stored(inbox), &inbox->state);
+		shards_wake(&inbox->relay->shards);
+		trim(inbox);
+	}
+	if (!is_stuck) {
+		event_active(inbox->resume, EV_TIMEOUT, 0);
+		return;
+	}
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_PAUSES, 1);
+	wait_ms(inbox, FULL_MS);
+}
+
+/* Shorter than the deadline of commands, of which it is one. */
+static uint32_t
+block_ms(const struct inbox *inbox)
+{
+	uint64_t ms;
+
+	ms = inbox->relay->worker->settings.redis.command_timeout_ms / 4;
+	if (ms > BLOCK_MAX_MS)
+		ms = BLOCK_MAX_MS;
+	return ms > 0 ? (uint32_t)ms : 1;
+}
+
+static void
+read_on(struct inbox *inbox)
+{
+	char id[INBOX_ID_SIZE], block[16];
+	const char *const words[] = { "XREAD", "COUNT", READ_COUNT, "BLOCK",
+		block, "STREAMS", inbox->key, id, NULL };
+
+	if (!inbox->can_read || !inbox->is_bound || inbox->is_reading ||
+	    inbox->is_parting)
+		return;
+	inbox_id_format(&inbox->state.done, id);
+	snprintf(block, sizeof(block), "%u", block_ms(inbox));
+	if (backplane_stream_command(&inbox->relay->backplane, on_read, inbox,
+		words) == 0)
+		inbox->is_reading = true;
+	else
+		wait_ms(inbox, FAULT_MS);
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct inbox *inbox = arg;
+
+	(void)fd;
+	(void)what;
+	if (inbox->is_up && !inbox->is_bound)
+		ask(inbox);
+	else
+		read_on(inbox);
+}
+
+/* ---- is it the stream that we know? */
+
+struct stream_info {
+	struct inbox_id last;
+	uint64_t added; /* entries that were ever added */
+	uint64_t count; /* that are there */
+};
+
+static int
+parse_info(const struct redisReply *reply, struct stream_info *out)
+{
+	const struct redisReply *value;
+	struct stream_info info;
+	const char *text;
+	size_t i, len;
+	int found = 0;
+
+	memset(&info, 0, sizeof(info));
+	for (i = 0; i + 1 < redis_reply_count(reply); i += 2) {
+		value = redis_reply_at(reply, i + 1);
+		if (redis_reply_is(redis_reply_at(reply, i), "length")) {
+			info.count = (uint64_t)redis_reply_integer(value, 0);
+			found++;
+		} else if (redis_reply_is(redis_reply_at(reply, i),
+			       "entries-added")) {
+			info.added = (uint64_t)redis_reply_integer(value, 0);
+			found++;
+		} else if (redis_reply_is(redis_reply_at(reply, i),
+			       "last-generated-id")) {
+			text = redis_reply_text(value, &len);
+			if (text == NULL ||
+			    inbox_id_parse(text, len, &info.last) != 0)
+				return -EPROTO;
+			found++;
+		}
+	}
+	if (found != 3 || info.added < info.count)
+		return -EPROTO;
+	*out = info;
+	return 0;
+}
+
+static void
+lost(struct inbox *inbox, uint64_t entries)
+{
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_LOST, entries);
+	log_warn("inbox_gap", "somebody else has trimmed the stream",
+	    log_uint("entries", entries));
+}
+
+static void
+forgotten(struct inbox *inbox, const struct stream_info *info)
+{
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_RESETS, 1);
+	log_warn("inbox_reset",
+	    "Redis has forgotten entries that were read: messages may be lost",
+	    log_uint("entries_added", info->added));
+	memset(&inbox->trimmed, 0, sizeof(inbox->trimmed));
+	inbox->state.count = info->added - info->count;
+	inbox->recount = true;
+}
+
+/* The question and the reads travel on two links: what was read meanwhile is no
+ * part of the answer. */
+static void
+check(struct inbox *inbox, const struct stream_info *info)
+{
+	struct inbox_state *state = &inbox->state;
+	uint64_t gone = info->added - info->count;
+
+	if (inbox_id_compare(&inbox->asked, &info->last) > 0) {
+		forgotten(inbox, info);
+		/* Else it was put there while we asked. */
+		if (inbox_id_compare(&state->done, &inbox->asked) == 0)
+			state->done = info->last;
+		state->intent = state->done;
+	} else if (info->added < inbox->asked_count && !inbox->recount) {
+		forgotten(inbox, info);
+	} else if (gone > state->count) {
+		if (!inbox->recount)
+			lost(inbox, gone - state->count);
+		state->count = gone;
+	} else if (inbox_id_compare(&state->done, &info->last) == 0) {
+		if (info->added > state->count && !inbox->recount)
+			lost(inbox, info->added - state->count);
+		state->count = info->added;
+		inbox->recount = false;
+	} else {
+		return;
+	}
+	slot_inbox_put(stored(inbox), state);
+}
+
+static void
+begin_at(struct inbox *inbox, const struct stream_info *info)
+{
+	inbox->is_bound = true;
+	if (slot_inbox_get(stored(inbox)) != NULL) {
+		check(inbox, info);
+		return;
+	}
+	/* What is in there was not meant for this life of the node. */
+	inbox->state.old = info->last;
+	inbox->state.count = info->added - info->count;
+	slot_inbox_put(stored(inbox), &inbox->state);
+}
+
+static void
+on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct inbox *inbox = arg;
+	struct stream_info info;
+
+	inbox->is_asking = false;
+	if (!inbox->is_up || fault == REDIS_FAULT_LOST)
+		return;
+	if (fault != REDIS_FAULT_NONE || parse_info(reply, &info) != 0) {
+		log_debug("inbox_not_checked", NULL,
+		    log_text("fault", redis_fault_name(fault)));
+		if (!inbox->is_bound)
+			wait_ms(inbox, FAULT_MS);
+		return;
+	}
+	if (inbox->is_bound)
+		check(inbox, &info);
+	else
+		begin_at(inbox, &info);
+	read_on(inbox);
+}
+
+static void
+ask(struct inbox *inbox)
+{
+	const char *const words[] = { "EVAL", info_script, "1", inbox->key,
+		NULL };
+
+	if (inbox->is_asking)
+		return;
+	inbox->asked = inbox->state.done;
+	inbox->asked_count = inbox->state.count;
+	inbox->is_asking = backplane_command(&inbox->relay->backplane, on_info,
+			       inbox, words) == 0;
+	if (!inbox->is_asking && !inbox->is_bound)
+		wait_ms(inbox, FAULT_MS);
+}
+
+/* ---- what others call */
+
+void
+inbox_link(struct inbox *inbox, bool is_up)
+{
+	if (inbox->resume == NULL)
+		return;
+	inbox->is_up = is_up;
+	inbox->is_bound = false;
+	inbox->is_asking = false;
+	if (is_up)
+		ask(inbox);
+}
+
+void
+inbox_streams_link(struct inbox *inbox, bool is_up)
+{
+	if (inbox->resume == NULL)
+		return;
+	inbox->can_read = is_up;
+	inbox->is_reading = false;
+	read_on(inbox);
+}
+
+void
+inbox_part(struct inbox *inbox)
+{
+	inbox->is_parting = true;
+}
+
+void
+inbox_tick(struct inbox *inbox)
+{
+	if (inbox->is_up && inbox->is_bound && !inbox->is_parting)
+		ask(inbox);
+}
+
+/* Did the last tenant carry out what it was about to do? */
+static void
+settle(struct inbox *inbox)
+{
+	struct inbox_state *state = &inbox->state;
+	const struct shard *shard = NULL;
+
+	if (inbox_id_compare(&state->intent, &state->done) <= 0)
+		return;
+	if (state->slot < SLOT_MAX_WORKERS)
+		shard = &inbox->relay->shards.items[state->slot];
+	if (shard == NULL || !shard->attached ||
+	    shard->table.header->nonce != state->nonce) {
+		/* That memory is gone, and its clients with it. */
+		counter_add(relay_counters(inbox->relay), COUNTER_INBOX_UNKNOWN,
+		    1);
+	} else if (ring_head_seq(&shard->down) < state->ring_seq) {
+		/* Others will put entries there before. */
+		state->ring_seq = UINT64_MAX;
+		slot_inbox_put(stored(inbox), state);
+		inbox->redo = true;
+		return;
+	}
+	state->done = state->intent;
+	state->count++;
+	slot_inbox_put(stored(inbox), state);
+}
+
+int
+inbox_start(struct inbox *inbox, struct relay *relay)
+{
+	const struct settings *settings = &relay->worker->settings;
+	const struct inbox_state *state;
+
+	memset(inbox, 0, sizeof(*inbox));
+	inbox->relay = relay;
+	if (settings->redis.url[0] == '\0')
+		return 0;
+	redis_names_inbox(&settings->redis, settings->node.id, inbox->key);
+	state = slot_inbox_get(stored(inbox));
+	if (state != NULL) {
+		inbox->state = *state;
+		settle(inbox);
+	}
+	inbox->resume = evtimer_new(relay->worker->base, on_resume, inbox);
+	return inbox->resume == NULL ? -ENOMEM : 0;
+}

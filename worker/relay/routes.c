@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The queue of clients whose routes are to be looked at, see routes.h.
+ */
+#include "worker/relay/routes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/random.h"
+#include "worker/relay/registration.h"
+#include "worker/relay/relay.h"
+#include "worker/relay/rivals.h"
+
+#define STARTS_AT_ONCE 512u /* in one turn of the loop */
+
+_Static_assert(offsetof(struct route_op, claim) == 0,
+    "a claim's address is its operation's");
+
+static const struct timeval busy_pause = { 0, 10000 };
+
+static struct counters *
+counters(const struct routes *routes)
+{
+	return relay_counters(routes->relay);
+}
+
+/* ---- operations, found by client */
+
+static uint32_t *
+bucket(struct routes *routes, const char *client, size_t len)
+{
+	return &routes->buckets[hash_bytes(&routes->key, client, len) &
+	    (ROUTES_MAX_OPS - 1)];
+}
+
+static struct route_op *
+find(struct routes *routes, const char *client, size_t len)
+{
+	struct route_op *op;
+	uint32_t at;
+
+	for (at = *bucket(routes, client, len); at != ROUTES_NONE;
+	     at = op->next_in_bucket) {
+		op = &routes->ops[at];
+		if (op->claim.client_len == len &&
+		    memcmp(op->claim.client, client, len) == 0)
+			return op;
+	}
+	return NULL;
+}
+
+static void
+push(struct routes *routes, struct route_op *op)
+{
+	uint32_t at = (uint32_t)(op - routes->ops);
+
+	op->next = ROUTES_NONE;
+	if (routes->first == ROUTES_NONE)
+		routes->first = at;
+	else
+		routes->ops[routes->last].next = at;
+	routes->last = at;
+	routes->queued++;
+}
+
+static struct route_op *
+pop(struct routes *routes)
+{
+	struct route_op *op;
+
+	if (routes->first == ROUTES_NONE)
+		return NULL;
+	op = &routes->ops[routes->first];
+	routes->first = op->next;
+	routes->queued--;
+	return op;
+}
+
+static struct route_op *
+add(struct routes *routes, const char *client, size_t len)
+{
+	struct route_op *op;
+	uint32_t at = routes->first_free, *head;
+
+	if (at != ROUTES_NONE)
+		routes->first_free = routes->ops[at].next;
+	else if (routes->used < ROUTES_MAX_OPS)
+		at = routes->used++;
+	else
+		return NULL;
+	op = &routes->ops[at];
+	memset(op, 0, sizeof(*op));
+	memcpy(op->claim.client, client, len);
+	op->claim.client_len = (uint32_t)len;
+	head = bucket(routes, client, len);
+	op->next_in_bucket = *head;
+	*head = at;
+	return op;
+}
+
+static void
+forget(struct routes *routes, struct route_op *op)
+{
+	uint32_t at = (uint32_t)(op - routes->ops);
+	uint32_t *link;
+
+	link = bucket(routes, op->claim.client, op->claim.client_len);
+	while (*link != at)
+		link = &routes->ops[*link].next_in_bucket;
+	*link = op->next_in_bucket;
+	op->next = routes->first_free;
+	routes->first_free = at;
+}
+
+/* ---- a newer connection elsewhere */
+
+/* false: the ring is full or the table busy, try again. */
+static bool
+close_loser(struct routes *routes, const char *client, size_t len,
+    const char *by_node, uint64_t established_ms)
+{
+	struct relay *relay = routes->relay;
+	struct shard_target target;
+	struct record_view view;
+	int rc;
+
+	rc = shards_find(&relay->shards, client, len, &target.slot, &view);
+	if (rc != 0)
+		return rc != -EAGAIN;
+	if (!registration_gives_way(view.body.established_us / 1000,
+		relay->worker->settings.node.id, established_ms, by_node))
+		return true;
+	target.rec = view.index;
+	target.gen = view.body.gen;
+	if (shards_put_kick(&relay->shards, &target, 0, RIVALS_CODE,
+		RIVALS_REASON) != 0)
+		return false;
+	counter_add(counters(routes), COUNTER_REPLACED_ACROSS_NODES, 1);
+	log_debug("client_replaced", NULL, log_text("client", view.id),
+	    log_text("by_node", by_node));
+	return true;
+}
+
+void
+routes_replaced(struct routes *routes, const char *client, size_t len,
+    const char *by_node, uint64_t established_ms)
+{
+	if (strcmp(by_node, routes->relay->worker->settings.node.id) == 0)
+		return;
+	/* A look at the route tells the same later. */
+	if (!close_loser(routes, client, len, by_node, established_ms))
+		routes_touch(routes, client, len);
+	shards_wake(&routes->relay->shards);
+}
+
+/* ---- one operation */
+
+static void
+finish(struct routes *routes, struct route_op *op, bool again)
+{
+	routes->under_way--;
+	op->is_under_way = false;
+	if ((again || op->again) && routes->is_up) {
+		op->again = false;
+		push(routes, op);
+	} else {
+		forget(routes, op);
+	}
+	event_active(routes->pump, EV_TIMEOUT, 0);
+}
+
+static void
+failed(struct routes *routes, const struct route_op *op)
+{
+	switch (redis_fault_reaction(op->claim.fault)) {
+	case REDIS_RECONNECT:
+		break; /* the link does that, and then all is compared */
+	case REDIS_LATER:
+		routes_sync_later(&routes->sync, op->claim.fault);
+		break;
+	default:
+		counter_add(counters(routes), COUNTER_ROUTES_FAILED, 1);
+		log_warn("route_failed",
+		    "the client cannot be reached through other nodes",
+		    log_text("client", op->claim.client),
+		    log_text("fault", redis_fault_name(op->claim.fault)));
+		break;
+	}
+}
+
+static void
+on_end(struct route_claim *claim, enum route_end how, void *arg)
+{
+	struct routes *routes = arg;
+	struct route_op *op = (struct route_op *)claim;
+	bool again = false;
+
+	switch (how) {
+	case ROUTE_TAKEN:
+		counter_add(counters(routes), COUNTER_ROUTES_WRITTEN, 1);
+		break;
+	case ROUTE_GONE:
+		counter_add(counters(routes), COUNTER_ROUTES_REMOVED, 1);
+		break;
+	case ROUTE_LOST:
+		again = !close_loser(routes, claim->client, claim->client_len,
+		    claim->rival, claim->rival_ms);
+		shards_wake(&routes->relay->shards);
+		break;
+	default:
+		failed(routes, op);
+		break;
+	}
+	finish(routes, op, again);
+}
+
+static int
+take(struct route_op *op, const struct record_view *view)
+{
+	struct textbuf json;
+	int rc;
+
+	textbuf_init(&json, REGISTRATION_MAX);
+	registration_put(&json, op->claim.node, view);
+	rc = textbuf_error(&json);
+	if (rc == 0)
+		rc = route_claim_take(&op->claim, textbuf_text(&json),
+		    view->body.established_us / 1000);
+	textbuf_clear(&json);
+	return rc;
+}
+
+/* What the tables say of the client now is what is written. */
+static int
+begin(struct routes *routes, struct route_op *op)
+{
+	struct record_view view;
+	uint32_t slot;
+	int rc;
+
+	op->claim.relay = routes->relay;
+	op->claim.on_end = on_end;
+	op->claim.arg = routes;
+	op->claim.node = routes->relay->worker->settings.node.id;
+	op->again = false;
+	rc = shards_find(&routes->relay->shards, op->claim.client,
+	    op->claim.client_len, &slot, &view);
+	if (rc == 0)
+		return take(op, &view);
+	return rc == -ENOENT ? route_claim_give_back(&op->claim) : -EAGAIN;
+}
+
+static void
+on_pump(evutil_socket_t fd, short what, void *arg)
+{
+	struct routes *routes = arg;
+	struct route_op *op;
+	uint32_t starts = 0;
+	int rc = 0;
+
+	(void)fd;
+	(void)what;
+	worker_beat(routes->relay->worker);
+	while (rc == 0 && routes->is_up && starts++ < STARTS_AT_ONCE &&
+	    routes->under_way < ROUTES_IN_FLIGHT) {
+		op = pop(routes);
+		if (op == NULL)
+			return;
+		crash_mark();
+		op->is_under_way = true;
+		routes->under_way++;
+		rc = begin(routes, op);
+		if (rc == 0)
+			continue;
+		op->is_under_way = false;
+		routes->under_way--;
+		push(routes, op);
+	}
+	/* Replies call again when there is no room for more. */
+	if (rc != 0)
+		evtimer_add(routes->pump, &busy_pause);
+	else if (routes->queued > 0 && routes->under_way < ROUTES_IN_FLIGHT)
+		event_active(routes->pump, EV_TIMEOUT, 0);
+}
+
+/* ---- what others call */
+
+void
+routes_touch(struct routes *routes, const char *client, size_t len)
+{
+	struct route_op *op;
+
+	if (!routes->is_up || !api_client_id_ok(client, len))
+		return;
+	op = find(routes, client, len);
+	if (op != NULL) {
+		op->again = op->is_under_way;
+		return;
+	}
+	op = add(routes, client, len);
+	if (op == NULL) {
+		routes_resync(routes, "Redis is slow");
+		return;
+	}
+	push(routes, op);
+	event_active(routes->pump, EV_TIMEOUT, 0);
+}
+
+bool
+routes_has_room(const struct routes *routes)
+{
+	return routes->queued < ROUTES_IN_FLIGHT;
+}
+
+bool
+routes_is_idle(const struct routes *routes)
+{
+	return routes->queued == 0 && routes->under_way == 0;
+}
+
+void
+routes_resync(struct routes *routes, const char *why)
+{
+	if (routes->is_up)
+		routes_sync_begin(&routes->sync, why);
+}
+
+void
+routes_link(struct routes *routes, bool is_up)
+{
+	struct route_op *op;
+
+	if (routes->ops == NULL)
+		return;
+	routes->is_up = is_up;
+	if (!is_up)
+		while ((op = pop(routes)) != NULL)
+			forget(routes, op);
+	routes_sync_link(&routes->sync, is_up);
+}
+
+void
+routes_tick(struct routes *routes)
+{
+	if (routes->is_up)
+		routes_sync_tick(&routes->sync);
+}
+
+int
+routes_start(struct routes *routes, struct relay *relay)
+{
+	unsigned char seed[HASH_SEED_BYTES];
+	uint32_t i;
+
+	memset(routes, 0, sizeof(*routes));
+	routes->relay = relay;
+	if (relay->worker->settings.redis.url[0] == '\0')
+		return 0;
+	random_bytes(seed, sizeof(seed));
+	hash_key_init(&routes->key, seed);
+	routes->first = routes->last = routes->first_free = ROUTES_NONE;
+	/* untouched operations take no memory */
+	routes->ops = calloc(ROUTES_MAX_OPS, sizeof(*routes->ops));
+	routes->buckets = malloc(ROUTES_MAX_OPS * sizeof(*routes->buckets));
+	routes->pump = evtimer_new(relay->worker->base, on_pump, routes);
+	if (routes->ops == NULL || routes->buckets == NULL ||
+	    routes->pump == NULL)
+		return -ENOMEM;
+	for (i = 0; i < ROUTES_MAX_OPS; i++)
+		routes->buckets[i] = ROUTES_NONE;
+	return routes_sync_start(&routes->sync, routes);
+}
