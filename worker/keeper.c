@@ -303,6 +303,9 @@ bury_tenant(struct keeper *k)
 	if (status == WORKER_EXIT_RECYCLE || status == WORKER_EXIT_LEAVE)
 		log_info("tenant_left", NULL, log_int("tenant_pid", k->pid),
 		    log_int("status", status));
+	else if (k->is_stopped)
+		log_info("tenant_stopped", NULL, log_int("tenant_pid", k->pid),
+		    log_int("status", status));
 	else
 		log_warn("tenant_died", "its connections stay open",
 		    log_int("tenant_pid", k->pid), log_int("status", status),

@@ -241,12 +241,14 @@ def test_logs_are_reopened_over_dead_tenants(start):
         for pid in node.tenants(kind) + node.keepers(kind):
             wait_until(lambda p=pid: os.readlink(f"/proc/{p}/fd/2") ==
                        str(path), 10, f"{kind} to write there")
-    # And those who are started later.
+    # And those who are started later.  Their givers leave, or are ended when
+    # they are slow to.
     node.ctl("restart", "--keepers", seconds=30)
     for line in ("proc=g0 .*event=slot_taken", "proc=r .*event=slot_taken",
-                 "proc=g0-keeper .*event=tenant_left",
-                 "proc=r-keeper .*event=tenant_left"):
-        wait_until(lambda what=line: re.search(what, path.read_text()))
+                 "proc=g0-keeper .*event=tenant_(left|stopped)",
+                 "proc=r-keeper .*event=tenant_(left|stopped)"):
+        wait_until(lambda what=line: re.search(what, path.read_text()),
+                   what=line)
 
 
 def test_next_supervisor_opens_the_log(start):
