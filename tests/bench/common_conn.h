@@ -50,6 +50,7 @@ struct conn {
 	uint32_t part_len;
 	uint32_t part_size;
 	struct seq seq;
+	struct seq pushes; /* published documents, numbered from 0 */
 	uint64_t client_number;
 	uint64_t begun_ns;   /* the opening; the loss, when backing off */
 	uint64_t waiting_ns; /* since when an answer is awaited */
@@ -72,6 +73,8 @@ struct load_stats {
 	uint64_t reconnects;
 	uint64_t pings;
 	uint64_t pushed; /* JSON documents that are not our echo */
+	uint64_t push_first_ns;
+	uint64_t push_last_ns;
 	uint64_t sent;
 	uint64_t received;
 	uint64_t late_probes;
@@ -86,6 +89,7 @@ struct load_stats {
 	struct hist latency;
 	struct hist handshake;
 	struct hist displaced;
+	struct hist push; /* from publishing to the client */
 };
 
 /* common_conn.c */

@@ -11,6 +11,26 @@
 #include <string.h>
 
 #include "tests/bench/common_client.h"
+#include "tests/bench/common_push.h"
+
+/* Whoever published it may have numbered it: see common_push.h. */
+static void
+on_push(struct client *client, struct conn *conn, const uint8_t *payload,
+    size_t len)
+{
+	struct load_stats *stats = client->stats;
+	uint64_t at_ns;
+	uint32_t number;
+
+	stats->pushed++;
+	if (push_parse(payload, len, &number, &at_ns) < 0 ||
+	    !seq_take(&conn->pushes, number))
+		return;
+	hist_add(&stats->push, client->now_ns - at_ns);
+	if (stats->push_first_ns == 0)
+		stats->push_first_ns = client->now_ns;
+	stats->push_last_ns = client->now_ns;
+}
 
 static void
 on_echo(struct client *client, struct conn *conn, const uint8_t *payload,
@@ -21,7 +41,7 @@ on_echo(struct client *client, struct conn *conn, const uint8_t *payload,
 	size_t slot;
 
 	if (len > 0 && payload[0] == '{') {
-		client->stats->pushed++;
+		on_push(client, conn, payload, len);
 		return;
 	}
 	if (wire_message_parse(&client->pattern, payload, len, conn->index,

@@ -21,6 +21,9 @@ struct totals {
 	uint64_t unanswered; /* in flight on a live connection at the end */
 	uint64_t abandoned;
 	uint64_t silence_ns;
+	uint64_t push_lost; /* gaps: the last are not known to be missing */
+	uint64_t push_duplicated;
+	uint64_t push_out_of_order;
 };
 
 static const char *
@@ -69,6 +72,13 @@ stats_add(struct load_stats *sum, const struct load_stats *from)
 		sum->statuses[i] += from->statuses[i];
 	for (i = 0; i < CLIENT_MAX_CODE; i++)
 		sum->codes[i] += from->codes[i];
+	if (from->push_first_ns != 0 &&
+	    (sum->push_first_ns == 0 ||
+		from->push_first_ns < sum->push_first_ns))
+		sum->push_first_ns = from->push_first_ns;
+	if (from->push_last_ns > sum->push_last_ns)
+		sum->push_last_ns = from->push_last_ns;
+	hist_merge(&sum->push, &from->push);
 	hist_merge(&sum->latency, &from->latency);
 	hist_merge(&sum->handshake, &from->handshake);
 	hist_merge(&sum->displaced, &from->displaced);
@@ -90,6 +100,9 @@ totals_make(const struct load_opts *opts, const struct load_stats *stats,
 		out->duplicated += conns[i].seq.duplicated;
 		out->out_of_order += conns[i].seq.out_of_order;
 		out->corrupt += conns[i].corrupt;
+		out->push_lost += conns[i].pushes.lost;
+		out->push_duplicated += conns[i].pushes.duplicated;
+		out->push_out_of_order += conns[i].pushes.out_of_order;
 		out->abandoned += conns[i].abandoned;
 		if (conns[i].silence_ns > out->silence_ns)
 			out->silence_ns = conns[i].silence_ns;
@@ -220,9 +233,16 @@ put_totals(const struct load_opts *opts, const struct totals *totals)
 	put_number(opts, "late_probes", (double)sum->late_probes);
 	put_number(opts, "pings", (double)sum->pings);
 	put_number(opts, "pushed", (double)sum->pushed);
+	put_number(opts, "push_lost", (double)totals->push_lost);
+	put_number(opts, "push_duplicated", (double)totals->push_duplicated);
+	put_number(opts, "push_out_of_order",
+	    (double)totals->push_out_of_order);
+	put_number(opts, "push_seconds",
+	    (double)(sum->push_last_ns - sum->push_first_ns) / 1e9);
 	put_number(opts, "silence_ms", (double)totals->silence_ns / 1e6);
 	put_counts(opts, "close_codes", sum->codes, CLIENT_MAX_CODE);
 	put_counts(opts, "statuses", sum->statuses, CLIENT_MAX_STATUS);
+	put_hist(opts, "push_us", &sum->push);
 	put_hist(opts, "latency_us", &sum->latency);
 	put_hist(opts, "handshake_us", &sum->handshake);
 	put_hist(opts, "displaced_us", &sum->displaced);

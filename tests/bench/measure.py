@@ -15,7 +15,8 @@ from node import BUILD
 Row = collections.namedtuple(
     "Row", "what unit product floor bar", defaults=(None, None))
 """One line of the table. bar is None, ("<=", value) on the product's figure,
-("ratio", value) on product / floor, or ("==", value)."""
+("ratio", value) on product / floor, which is not to be above, ("at least",
+value) likewise but not to be below, or ("==", value)."""
 
 
 def ratio(row):
@@ -30,6 +31,8 @@ def is_met(row):
         return row.product == limit
     if kind == "ratio":
         return ratio(row) is not None and ratio(row) <= limit
+    if kind == "at least":
+        return ratio(row) is not None and ratio(row) >= limit
     return row.product <= limit
 
 

@@ -177,13 +177,72 @@ class Floor(Server):
         self.port = int(words[1])
 
 
+class Redis(Server):
+    """A redis-server that keeps nothing; call it with the words of a command.
+
+    A subscriber may be as slow as it likes: it is not cut off, so that the
+    benchmark sees how slow."""
+
+    name = "redis"
+
+    def __init__(self):
+        super().__init__()
+        self.port, = free_ports(1)
+        self.wire = None
+
+    def start(self):
+        with open(self.dir / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", "--port", str(self.port), "--bind",
+                 "127.0.0.1", "--save", "", "--dir", self.dir,
+                 "--client-output-buffer-limit", "pubsub 0 0 0"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(self.answers, 20, "redis-server to answer")
+
+    def stop(self):
+        if self.wire is not None:
+            self.wire.close()
+        super().stop()
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError("redis-server ended: " +
+                               (self.dir / "log").read_text())
+        try:
+            self.wire = socket.create_connection(("127.0.0.1", self.port))
+        except OSError:
+            return False
+        self.wire = self.wire.makefile("rwb")
+        return self("PING") == b"PONG"
+
+    def __call__(self, *words):
+        self.wire.write(b"*%d\r\n" % len(words))
+        for word in words:
+            text = word if isinstance(word, bytes) else word.encode()
+            self.wire.write(b"$%d\r\n%s\r\n" % (len(text), text))
+        self.wire.flush()
+        return self.take()
+
+    def take(self):
+        head = self.wire.readline()
+        kind, rest = head[:1], head[1:-2]
+        if kind in (b"+", b":"):
+            return int(rest) if kind == b":" else rest
+        if kind == b"*":
+            return [self.take() for _ in range(int(rest))]
+        if kind == b"$":
+            return self.wire.read(int(rest) + 2)[:-2] if rest != b"-1" else b""
+        raise RuntimeError("redis-server: " + head.decode())
+
+
 class Node(Server):
-    """A standalone node of the product."""
+    """A node of the product; of a fleet of one if there is a Redis."""
 
     name = "holdfast"
 
-    def __init__(self, workers=1, capacity=200000, is_pinned=True):
+    def __init__(self, workers=1, capacity=200000, is_pinned=True, redis=None):
         super().__init__()
+        self.is_pinned = is_pinned
         self.port, self.api_port, self.admin_port = free_ports(3)
         for name in ("run", "state"):
             (self.dir / name).mkdir(mode=0o755)
@@ -192,6 +251,12 @@ class Node(Server):
             dir=self.dir, workers=workers, capacity=capacity, port=self.port,
             pin="true" if is_pinned else "false", api_port=self.api_port,
             admin_port=self.admin_port))
+        if redis is not None:
+            with open(self.config, "a", encoding="ascii") as config:
+                config.write(f'redis = {{ url = "redis://127.0.0.1:'
+                             f'{redis.port}"; }};\n'
+                             # a storm into an empty fleet is not paced
+                             f'blast_radius = {{ floor = {capacity}; }};\n')
 
     def start(self):
         with open(self.dir / "stderr", "wb") as errors:

@@ -12,6 +12,7 @@ import pathlib
 import signal
 import sys
 
+import backplane
 import compare
 import handoff
 import hundred_thousand
@@ -27,6 +28,8 @@ BENCHES = {
     "recovery": recovery.recovery,
     "handoff": handoff.handoff,
     "100k": hundred_thousand.hundred_thousand,
+    "published": backplane.published,
+    "resync": backplane.resync,
 }
 
 QUICK = {
@@ -36,6 +39,8 @@ QUICK = {
     "recovery": {"counts": (1000,), "kills": 5},
     "handoff": {"counts": (1000,), "moves": 5},
     "100k": {"count": 30000, "seconds": 10},
+    "published": {"rates": (10000,), "count": 1000, "seconds": 2},
+    "resync": {"count": 20000, "workers": 2, "processes": 2},
 }
 
 
@@ -52,7 +57,8 @@ def print_row(row):
     quotient = measure.ratio(row)
     bar = ""
     if row.bar:
-        sign = {"ratio": "x <=", "<=": "<=", "==": "="}[row.bar[0]]
+        sign = {"ratio": "x <=", "<=": "<=", "==": "=",
+                "at least": "x >="}[row.bar[0]]
         bar = f"{sign} {number(row.bar[1])}"
         bar += "" if measure.is_met(row) else "  MISSED"
     print(f"  {row.what:<52} {number(row.product):>10} {row.unit:<3}"
