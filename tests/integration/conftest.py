@@ -10,6 +10,11 @@ import process
 process.become_subreaper()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "pace: measures when things happen, "
+                            "and so runs when nothing else does")
+
+
 def shared_memory():
     return set(os.listdir("/dev/shm"))
 

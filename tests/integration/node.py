@@ -59,6 +59,10 @@ PATIENCE = SLOW * (4 if "PYTEST_XDIST_WORKER" in os.environ else 1)
 LONG = os.environ.get("HOLDFAST_LONG", "0") not in ("", "0")
 
 
+class Late(AssertionError):
+    """Something was not to be seen in time."""
+
+
 def wait_until(fact, seconds=10, what=None):
     """Return fact() as soon as it is true; fail after seconds."""
     deadline = time.monotonic() + seconds * PATIENCE
@@ -67,9 +71,9 @@ def wait_until(fact, seconds=10, what=None):
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s still waiting for "
-                                 + (what or getattr(fact, "__doc__", None)
-                                    or "a fact"))
+            raise Late(f"after {seconds} s still waiting for "
+                       + (what or getattr(fact, "__doc__", None)
+                          or "a fact"))
         time.sleep(0.005)
 
 

@@ -11,6 +11,8 @@ from node import PATIENCE, ROOT, ask
 from test_browser import browse  # pylint: disable=unused-import
 from wire import Client
 
+pytestmark = pytest.mark.pace
+
 SCRIPT = ROOT / "worker/gateway/client/holdfast.js"
 HERE = ROOT / "tests/integration"
 

@@ -14,6 +14,8 @@ from crowd import Crowd, histogram, most_within
 from node import ControlError, LONG, PATIENCE, SLOW, wait_until
 from wire import CLOSE, TEXT, Client, Closed, close_frame, frame
 
+pytestmark = pytest.mark.pace
+
 CLIENTS = 1000 if LONG else 300
 WINDOW = (60 if LONG else 3) * SLOW
 

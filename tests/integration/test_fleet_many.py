@@ -10,6 +10,8 @@ from node import LONG, SLOW, wait_until
 from test_fleet import FAST, LEASE, events, kill_all, leader_of, redis, shown
 from upgrading import Upgradable
 
+pytestmark = pytest.mark.pace
+
 NODES = 110 if LONG else 20
 EACH = 100 if LONG else 20
 UPGRADED = NODES if LONG else 1

@@ -21,8 +21,9 @@ WINDOW = (60 if LONG else 5) * SLOW
 # Of the survivor: well above an even pace, far below a wave.
 RATE = 400 if LONG else 80
 
-pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None,
-                                reason="haproxy is not installed")
+pytestmark = [pytest.mark.pace,
+              pytest.mark.skipif(shutil.which("haproxy") is None,
+                                 reason="haproxy is not installed")]
 
 
 class Balancer:

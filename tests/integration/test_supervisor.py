@@ -285,6 +285,7 @@ def test_log_level_of_all_processes(start):
     assert "level=info" not in text and "level=notice" not in text
 
 
+@pytest.mark.pace
 def test_term_drains_spread_over_the_window(start):
     node = start({"drain.window": "2s", "node.workers": 2})
     clients = [Client(node, headers=(
