@@ -212,6 +212,10 @@ worker_give(struct worker *worker)
 	log_warn("handoff_failed", "the slot stays here",
 	    log_text("reason", reason), log_errno(rc));
 	failed.reason = copy_text(copy, sizeof(copy), reason);
+	failed.has_number = 1;
+	failed.number = worker->handoff_number;
+	failed.has_is_final = 1;
+	failed.is_final = rc == -EPROTONOSUPPORT || rc == -ENOTSUP;
 	worker_send(worker, MSG_HANDOFF_FAILED, &failed.base);
 	if (worker->ops->keep != NULL)
 		worker->ops->keep(worker);
@@ -235,6 +239,7 @@ on_handoff(struct worker *worker, struct message *msg)
 	fd_close(&old);
 	worker->handoff_fd = fd;
 	worker->handoff_deadline_ms = body->deadline_ms;
+	worker->handoff_number = body->has_number ? body->number : 0;
 	return 1;
 }
 

@@ -51,7 +51,8 @@ struct worker {
 	bool spares_fds;
 	int handoff_fd; /* the directory's, while copies may exist; or -1 */
 	uint32_t handoff_deadline_ms;
-	struct giver *giver; /* owned: while sockets are given early */
+	uint32_t handoff_number; /* of the supervisor's order */
+	struct giver *giver;	 /* owned: while sockets are given early */
 	int *given; /* owned, until the program has attached: a handoff's */
 	uint32_t given_count;
 	uint32_t beats; /* of the timer */

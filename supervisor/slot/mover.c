@@ -8,13 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/backoff.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/random.h"
 #include "supervisor/slot/slot_handoff.h"
 #include "supervisor/supervisor.h"
 
 /* A slot whose tenant has just died has a successor by then. */
 #define AGAIN_MS 100
 #define TRIES	 100u
+/* A handoff that failed is tried again so often, unless the supervisor that
+ * waits for the slot could lose patience (upgrade_fsm.c). */
+#define AGAINS		2u
+#define AGAIN_WITHIN_MS 35000u
+#define AGAIN_MAX_MS	1000
 /* A new tenant is watched until so many looks have found the same one serving:
  * more after a death, which may have had another cause, or was one of many
  * with pauses between them. */
@@ -53,6 +61,14 @@ end_run(struct supervisor *sup)
 		cb(&step, mover->arg);
 }
 
+static void
+begin_at(struct mover *mover, uint32_t at)
+{
+	mover->at = at;
+	mover->tries = mover->failures = mover->looks = 0;
+	mover->since_ms = 0;
+}
+
 /* The slot is over, one way or the other. */
 static void
 end_slot(struct supervisor *sup, const char *reason)
@@ -71,12 +87,46 @@ end_slot(struct supervisor *sup, const char *reason)
 	if (mover->tell != NULL)
 		mover->tell(&mover->step, mover->arg);
 	if (reason != NULL && mover->scope == MOVER_ALL)
-		mover->at = sup->slot_count;
+		begin_at(mover, sup->slot_count);
 	else
-		mover->at++;
-	mover->tries = 0;
-	mover->looks = 0;
+		begin_at(mover, mover->at + 1);
 	next_in(mover, 0);
+}
+
+/* Back to binaries that are known to work: they, or a giver that dies all the
+ * time, may need many tries. */
+static bool
+may_try_again(const struct mover *mover,
+    const struct slot_handoff_result *result)
+{
+	if (mover->scope == MOVER_FOREIGN)
+		return mover->failures < TRIES;
+	return !result->is_final && mover->failures <= AGAINS &&
+	    mover->reason[0] == '\0' &&
+	    clock_mono_ms() - mover->since_ms < AGAIN_WITHIN_MS;
+}
+
+static void
+on_failed(struct supervisor *sup, const struct slot_handoff_result *result)
+{
+	struct mover *mover = &sup->mover;
+	struct backoff backoff = { AGAIN_MS, AGAIN_MAX_MS, mover->failures };
+	char reason[sizeof(mover->reason)];
+
+	mover->failures++;
+	if (may_try_again(mover, result)) {
+		log_notice("handoff_tried_again", NULL,
+		    log_text("slot", sup->slots[mover->at]->label),
+		    log_uint("failures", mover->failures));
+		next_in(mover, backoff_next(&backoff, random_u32()));
+		return;
+	}
+	if (mover->failures == 1)
+		snprintf(reason, sizeof(reason), "%s", result->reason);
+	else
+		snprintf(reason, sizeof(reason), "%s (the last of %u tries)",
+		    result->reason, mover->failures);
+	end_slot(sup, reason);
 }
 
 static void
@@ -90,15 +140,11 @@ on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
 		.severed = result->severed,
 		.pause_us = result->pause_us };
 	if (!result->moved) {
-		/* Back to binaries that are known to work: they, or a giver
-		 * that dies all the time, may need another try. */
-		if (mover->scope == MOVER_FOREIGN && ++mover->tries < TRIES)
-			next_in(mover, AGAIN_MS);
-		else
-			end_slot(sup, result->reason);
+		on_failed(sup, result);
 		return;
 	}
-	mover->generation = mover->seen = slot->generation;
+	/* Not slot's: one that has died over it may not have told its own. */
+	mover->generation = mover->seen = slot->memory.table.header->generation;
 	mover->beat = 0;
 	mover->steady = 0;
 	mover->looks = 1;
@@ -183,11 +229,13 @@ on_next(evutil_socket_t fd, short what, void *arg)
 	}
 	while (mover->at < sup->slot_count &&
 	    is_passed_over(sup, sup->slots[mover->at]))
-		mover->at++;
+		begin_at(mover, mover->at + 1);
 	if (mover->at >= sup->slot_count) {
 		end_run(sup);
 		return;
 	}
+	if (mover->since_ms == 0)
+		mover->since_ms = clock_mono_ms();
 	rc = slot_handoff_start(sup->slots[mover->at], on_moved, sup);
 	if (rc == 0)
 		return;
@@ -212,7 +260,8 @@ mover_start(struct supervisor *sup, enum mover_scope scope, mover_cb *cb,
 		return -EBUSY;
 	mover->runs = true;
 	mover->scope = scope;
-	mover->at = mover->done = mover->tries = mover->looks = 0;
+	begin_at(mover, 0);
+	mover->done = 0;
 	mover->reason[0] = '\0';
 	mover->total = sup->slot_count;
 	for (i = 0; scope == MOVER_FOREIGN && i < sup->slot_count; i++)

@@ -3,7 +3,8 @@
  * Gives slots to new keepers and tenants of this supervisor's binaries, one
  * after the other.  The next one has to wait until it is seen that the tenant
  * before it lives: binaries that cannot serve cost one slot some restarts, and
- * not all of them.  One run at a time.
+ * not all of them.  A handoff that fails is tried again unless it was refused:
+ * whoever was killed, or too slow, will not be each time.  One run at a time.
  */
 #ifndef HOLDFAST_SLOT_MOVER_H
 #define HOLDFAST_SLOT_MOVER_H
@@ -37,7 +38,9 @@ struct mover {
 	bool runs;
 	uint32_t at; /* index of the slot that moves */
 	uint32_t done;
-	uint32_t tries; /* of this slot */
+	uint32_t tries;	   /* of this slot, which could not even begin */
+	uint32_t failures; /* of those that did */
+	uint64_t since_ms; /* of this slot's first try; 0: there was none */
 	uint32_t total;
 	enum mover_scope scope;
 	struct mover_step step; /* of the slot whose new tenant is watched */

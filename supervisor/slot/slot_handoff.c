@@ -32,6 +32,8 @@ struct slot_handoff {
 	struct slot *from; /* borrowed */
 	struct slot *to;   /* owned, until it has the place */
 	int give_end;	   /* owned: the giver's, until it is sent */
+	uint32_t number;   /* of the order: a late answer is to another one */
+	bool is_final;	   /* the giver refused */
 	struct event *deadline;
 	slot_handoff_cb *cb;
 	void *arg;
@@ -163,7 +165,8 @@ settle_failed(struct slot_handoff *handoff, const char *reason)
 {
 	struct slot *from = handoff->from, *to = handoff->to;
 	char text[200];
-	struct slot_handoff_result result = { .reason = text };
+	struct slot_handoff_result result = { .reason = text,
+		.is_final = handoff->is_final };
 	slot_handoff_cb *cb = handoff->cb;
 	void *arg = handoff->arg;
 
@@ -225,6 +228,7 @@ slot_handoff_start(struct slot *slot, slot_handoff_cb *cb, void *arg)
 	handoff->cb = cb;
 	handoff->arg = arg;
 	handoff->give_end = -1;
+	handoff->number = random_u32();
 	handoff->deadline = evtimer_new(slot->sup->base, on_deadline, handoff);
 	rc = handoff->deadline == NULL ? -ENOMEM : channel_pair(ends);
 	if (rc == 0)
@@ -292,6 +296,8 @@ slot_handoff_order(struct slot *to)
 	if (handoff->give_end == -1)
 		return;
 	order.deadline_ms = ANSWER_MS;
+	order.has_number = 1;
+	order.number = handoff->number;
 	atomic_store(&header_of(from)->handoff_wanted, 1u);
 	rc = slot_link_send(&from->to_tenant, MSG_HANDOFF, &order.base,
 	    &handoff->give_end, 1);
@@ -310,10 +316,15 @@ slot_handoff_finish(struct slot *to)
 }
 
 void
-slot_handoff_failed(struct slot *from, const char *reason)
+slot_handoff_failed(struct slot *from, const Holdfast__HandoffFailed *failed)
 {
-	if (from->handoff != NULL)
-		settle(from->handoff, reason);
+	struct slot_handoff *handoff = from->handoff;
+
+	if (handoff == NULL ||
+	    (failed->has_number && failed->number != handoff->number))
+		return;
+	handoff->is_final = failed->has_is_final && failed->is_final;
+	settle(handoff, failed->reason);
 }
 
 struct slot *

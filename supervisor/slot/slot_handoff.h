@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proto/holdfast.pb-c.h"
 #include "supervisor/slot/slot_fsm.h"
 
 struct supervisor;
@@ -25,6 +26,7 @@ struct slot_handoff_result {
 	uint32_t severed;   /* beside them: the new tenant could not keep */
 	uint64_t pause_us;  /* no client was served for so long */
 	const char *reason; /* borrowed: why it has not moved */
+	bool is_final;	    /* that was refused, and would be again */
 };
 
 /* slot: the one in place now. */
@@ -40,7 +42,8 @@ void slot_handoff_replace(struct slot *slot);
  * the place afterwards. */
 struct slot *slot_handoff_end(struct slot *slot, const char *reason);
 /* The giver says that it keeps the slot. */
-void slot_handoff_failed(struct slot *from, const char *reason);
+void slot_handoff_failed(struct slot *from,
+    const Holdfast__HandoffFailed *failed);
 
 /* What slot.c asks of it for the one that takes: its memory; its tenant runs;
  * it serves. */

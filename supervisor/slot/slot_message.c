@@ -215,7 +215,7 @@ on_handoff_failed(struct slot_link *link, struct message *message)
 	const Holdfast__HandoffFailed *failed =
 	    (const Holdfast__HandoffFailed *)message->body;
 
-	slot_handoff_failed(link->slot, failed->reason);
+	slot_handoff_failed(link->slot, failed);
 	return 0;
 }
 

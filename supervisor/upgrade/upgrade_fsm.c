@@ -151,9 +151,9 @@ static const struct state_info states[UPGRADE_STATE_MAX] = {
 	[UPGRADE_ABORTING] = { "aborting", 2000, false },
 	[UPGRADE_ASIDE] = { "stepping_aside", 2000, true },
 	[UPGRADE_ADOPTING] = { "adopting", 20000, true },
-	/* Anew with each slot. */
-	[UPGRADE_MOVING] = { "moving", 60000, true },
-	[UPGRADE_RETURNING] = { "returning", 60000, true },
+	/* Anew with each slot, which may need more than one try. */
+	[UPGRADE_MOVING] = { "moving", 90000, true },
+	[UPGRADE_RETURNING] = { "returning", 90000, true },
 	[UPGRADE_ROLLING_BACK] = { "rolling_back", 2000, true },
 	[UPGRADE_TAKING_BACK] = { "taking_back", 0, true },
 	[UPGRADE_LEAVING] = { "leaving", 0, true },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Upgrades that fail half-way: the old programs have the slots again, one
-supervisor is there, and no client has noticed anything."""
+"""Upgrades that fail half-way: what was chance is tried again; otherwise the
+old programs have the slots again, one supervisor is there, and no client has
+noticed anything."""
 import os
 import select
 import signal
@@ -13,8 +14,10 @@ import process
 import proof
 from load import Load
 from node import LONG, SLOW, ControlError, wait_until
+from test_crashpoints import Control, build_has_points
 from upgrading import (DIES_WHEN_SERVING, DIES_WHILE_RECEIVING,
-                       STALLS_WHILE_RECEIVING, Adopted, Builds, Upgradable)
+                       KILLED_WHILE_RECEIVING, STALLS_WHILE_RECEIVING, Adopted,
+                       Builds, Upgradable)
 from wire import Client
 
 CONNECTIONS = 300 // SLOW
@@ -84,6 +87,50 @@ def test_worker_does_not_start(start_up, builds, worker):
 def test_worker_dies_while_receiving(start_up, builds):
     assert_rolled_back(start_up(), builds.gateway_that(DIES_WHILE_RECEIVING),
                        "worker_failed", ["slot g0"])
+
+
+@pytest.mark.skipif(SLOW > 1, reason="no LD_PRELOAD with a sanitizer")
+def test_worker_is_killed_each_time(start_up, builds):
+    """As by a control group that has no memory for it."""
+    assert_rolled_back(start_up(), builds.gateway_that(KILLED_WHILE_RECEIVING),
+                       "worker_failed", ["slot g0", "the last of 3 tries"])
+
+
+@pytest.mark.parametrize("who", ["hf-g", "hf-r"])
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGSTOP])
+def test_worker_fails_once(start_up, tmp_path, who, signo):
+    """Before it has the slot: another one takes its place, and the upgrade is
+    none the worse for it."""
+    if not build_has_points():
+        pytest.skip("no build with crash points")
+    control = Control(tmp_path / "control", who)
+    seen = tmp_path / "points"
+    node = start_up({"worker.stall": f"{SLOW}s"}, build=nodes.FAULTS,
+                    env={"HOLDFAST_CRASH_CONTROL": str(control.path),
+                         "HOLDFAST_CRASH_LIST": str(seen)})
+    with load(node) as clients:
+        clients.wait_ready()
+        node.ctl("restart", "--keepers")
+        points = sorted((point for point in seen.read_text().split()
+                         if point.startswith("handoff_take")),
+                        key=lambda point: int(point.partition(":")[2]))
+        before = set(node.worker_processes())
+        # All has come, and nothing has moved.
+        control.arm(points[-1], 1, signo=signo)
+        lines, _ = node.upgrade()
+        assert not control.is_armed()
+        wait_until(node.is_ready)
+    clients.assert_whole()
+    proof.note_load("receiving tenant that fails once in an upgrade", 1,
+                    clients)
+    assert lines[-1]["state"] == "done" and lines[-1]["severed"] == 0
+    assert node.log().count("event=slot_not_moved") == 1
+    assert node.log().count("event=handoff_tried_again") == 1
+    assert "slot_not_moved" in [event["kind"] for event in node.events()]
+    wait_until(lambda: len(node.worker_processes()) == 6)
+    assert not before & set(node.worker_processes())
+    node.wait_metric(1, "upgrades_total", result="done")
+    assert_serves(node, "after")
 
 
 @pytest.mark.skipif(SLOW > 1, reason="no LD_PRELOAD with a sanitizer")

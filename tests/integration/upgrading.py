@@ -36,6 +36,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 }
 """
 
+KILLED_WHILE_RECEIVING = DIES_WHILE_RECEIVING.replace("SIGSEGV", "SIGKILL")
+
 STALLS_WHILE_RECEIVING = DIES_WHILE_RECEIVING.replace("SIGSEGV", "SIGSTOP")
 
 DIES_WHEN_SERVING = r"""
