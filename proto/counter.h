@@ -76,7 +76,7 @@ enum counter {
 	COUNTER_READ_PAUSED,
 	COUNTER_RING_UP_FULL,
 	COUNTER_ARENA_FULL,
-	/* relay */
+	/* relay, API first, then Redis */
 	COUNTER_API_REQUESTS,
 	COUNTER_API_ERRORS, /* 4xx and 5xx answers */
 	COUNTER_DISPATCH_DELIVERED,
@@ -87,7 +87,6 @@ enum counter {
 	COUNTER_REPLACED_ACROSS_SLOTS,
 	COUNTER_RESYNCS,
 	COUNTER_RINGS_BROKEN, /* a gateway wrote nonsense */
-	/* relay and Redis */
 	COUNTER_REDIS_CONNECTS,
 	COUNTER_REDIS_FAILURES, /* links that went down or did not come up */
 	COUNTER_REDIS_ERRORS,	/* error replies to commands */
@@ -105,6 +104,7 @@ enum counter {
 	COUNTER_INBOX_UNKNOWN,
 	COUNTER_INBOX_RESETS,
 	COUNTER_INBOX_PAUSES,
+	COUNTER_DEAF_RENEWALS,
 	/* clients' messages on their way to Redis */
 	COUNTER_UPSTREAM_MESSAGES, /* gateway: put in its ring */
 	COUNTER_UPSTREAM_PAUSES,   /* gateway: clients that wait */

@@ -418,6 +418,8 @@ static const struct counter_info infos[COUNTER_MAX] = {
 	    "Times Redis had forgotten entries that were read." },
 	[COUNTER_INBOX_PAUSES] = { "inbox_pauses", NULL,
 	    "Times the stream waited for a full ring." },
+	[COUNTER_DEAF_RENEWALS] = { "redis_deaf_renewals", NULL,
+	    "Times links were made anew because no canary came." },
 	[COUNTER_UPSTREAM_MESSAGES] = { "upstream_messages", NULL,
 	    "Clients' messages that were handed to the relay." },
 	[COUNTER_UPSTREAM_PAUSES] = { "upstream_pauses", NULL,
@@ -448,6 +450,10 @@ static const struct {
 	    "From a tenant's death to its successor serving." },
 	[HISTOGRAM_DISPATCH_US] = { "dispatch_seconds",
 	    "From an API request to its receipt." },
+	[HISTOGRAM_CHANNEL_LAG_US] = { "redis_channel_lag_seconds",
+	    "From a canary's PUBLISH to its return by the node's channel." },
+	[HISTOGRAM_INBOX_LAG_US] = { "redis_inbox_lag_seconds",
+	    "From a canary's XADD to its return by the node's stream." },
 };
 
 const struct counter_info *

@@ -118,6 +118,30 @@ slot_routes_name(uint32_t state)
 }
 
 const char *
+slot_path_name(uint32_t path)
+{
+	static const char *const names[SLOT_PATH_MAX] = {
+		[SLOT_PATH_CHANNEL] = "channel",
+		[SLOT_PATH_INBOX] = "inbox",
+	};
+
+	return name_of(names, COUNT(names), path);
+}
+
+const char *
+slot_hearing_name(uint32_t hearing)
+{
+	static const char *const names[SLOT_HEARING_MAX] = {
+		[SLOT_HEARS] = "hears",
+		[SLOT_HEARING_TRIED] = "tried",
+		[SLOT_HEARING_RENEWED] = "renewed",
+		[SLOT_DEAF] = "deaf",
+	};
+
+	return name_of(names, COUNT(names), hearing);
+}
+
+const char *
 peer_role_name(enum peer_role role)
 {
 	static const char *const names[] = {

@@ -118,6 +118,20 @@ const struct conf_key settings_redis_rows[SETTINGS_REDIS_ROWS] = {
 	    .doc = "the longest pause",
 	},
 	{
+	    KEY("redis.canary_interval", DURATION, LIVE, RELAY,
+		redis.canary_interval_ms),
+	    .default_text = "2s",
+	    LIMITS(10, 60000),
+	    .doc = "a path that is quiet for so long is tried",
+	},
+	{
+	    KEY("redis.deaf_after", DURATION, LIVE, SUPERVISOR | RELAY,
+		redis.deaf_after_ms),
+	    .default_text = "5s",
+	    LIMITS(100, 600000),
+	    .doc = "for new links; after twice that not ready",
+	},
+	{
 	    KEY("redis.resync_rate", COUNT, LIVE, RELAY, redis.resync_rate),
 	    .default_text = "20000",
 	    LIMITS(100, 1000000),

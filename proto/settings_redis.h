@@ -21,6 +21,8 @@ struct settings_redis {
 	uint64_t ping_interval_ms;
 	uint64_t backoff_ms;
 	uint64_t backoff_max_ms;
+	uint64_t canary_interval_ms;
+	uint64_t deaf_after_ms;
 	uint32_t resync_rate; /* routes a second */
 	uint32_t inbox_max;   /* entries of a stream */
 };

@@ -8,9 +8,11 @@
 
 enum slot_histogram {
 	HISTOGRAM_PING_US,
-	HISTOGRAM_LOOP_LAG_US, /* time of one loop turn */
-	HISTOGRAM_RECOVERY_US, /* death to serving */
-	HISTOGRAM_DISPATCH_US, /* relay: API request to receipt */
+	HISTOGRAM_LOOP_LAG_US,	  /* time of one loop turn */
+	HISTOGRAM_RECOVERY_US,	  /* death to serving */
+	HISTOGRAM_DISPATCH_US,	  /* relay: API request to receipt */
+	HISTOGRAM_CHANNEL_LAG_US, /* relay: of canaries */
+	HISTOGRAM_INBOX_LAG_US,
 	HISTOGRAM_MAX
 };
 

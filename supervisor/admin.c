@@ -12,6 +12,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "supervisor/agent.h"
+#include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/metrics.h"
 #include "supervisor/supervisor.h"
 
@@ -55,15 +56,26 @@ static void
 on_readyz(struct evhttp_request *request, void *arg)
 {
 	const struct supervisor *sup = arg;
-	char text[128];
+	enum slot_path path;
+	char text[192];
+	int len;
 
 	if (supervisor_is_ready(sup)) {
 		answer_text(request, HTTP_OK, "OK", "ready\n");
 		return;
 	}
-	snprintf(text, sizeof(text), "%s: %u of %u slots serve\n",
+	len = snprintf(text, sizeof(text), "%s: %u of %u slots serve",
 	    lifecycle_state_name(sup->lifecycle.state), supervisor_serving(sup),
 	    sup->slot_count);
+	if (fleet_is_cut_off(sup))
+		snprintf(text + len, sizeof(text) - (size_t)len,
+		    "; cut off from Redis\n");
+	else if (fleet_is_deaf(sup, &path))
+		snprintf(text + len, sizeof(text) - (size_t)len,
+		    "; deaf: nothing comes by the node's %s\n",
+		    slot_path_name(path));
+	else
+		snprintf(text + len, sizeof(text) - (size_t)len, "\n");
 	answer_text(request, HTTP_SERVUNAVAIL, "Service Unavailable", text);
 }
 

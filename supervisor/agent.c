@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "lib/log.h"
+#include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/supervisor.h"
 
 /* A full node is not down: its own door says no, and 0 % would be "drain". */
@@ -38,15 +39,19 @@ static size_t
 say(char out[LINE_PORT_MAX], void *arg)
 {
 	const struct supervisor *sup = arg;
+	enum slot_path path;
 	struct agent_state agent = {
 		.is_ready = supervisor_is_ready(sup),
 		.is_drained = lifecycle_is_draining(sup),
 		.connections = node_connections(&sup->node),
 		.limit = atomic_load(&sup->node.shared->capacity),
-		.reason = fleet_is_cut_off(sup) ?
-		    "cut_off" :
-		    lifecycle_state_name(sup->lifecycle.state),
+		.reason = lifecycle_state_name(sup->lifecycle.state),
 	};
+
+	if (fleet_is_cut_off(sup))
+		agent.reason = "cut_off";
+	else if (fleet_is_deaf(sup, &path))
+		agent.reason = "deaf";
 
 	return agent_line(&agent, out);
 }

@@ -12,6 +12,7 @@
 #include "proto/counter_info.h"
 #include "supervisor/drain_lease.h"
 #include "supervisor/drain_progress.h"
+#include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/fleet/fleet_storm.h"
 #include "supervisor/supervisor.h"
 
@@ -326,6 +327,21 @@ fleet_effective(const struct fleet *fleet)
 }
 
 static void
+render_hearing(const struct supervisor *sup, struct textbuf *out)
+{
+	const struct slot_redis *redis = fleet_deaf_state(sup);
+	int i;
+
+	describe(out, "redis_deaf", "gauge",
+	    "1 for a path through Redis by which no canary comes.");
+	for (i = 0; i < SLOT_PATH_MAX; i++)
+		textbuf_printf(out, "holdfast_redis_deaf{path=\"%s\"} %d\n",
+		    slot_path_name((uint32_t)i),
+		    redis != NULL &&
+			atomic_load(&redis->paths[i].hearing) == SLOT_DEAF);
+}
+
+static void
 render_fleet(const struct supervisor *sup, struct textbuf *out)
 {
 	const struct fleet *fleet = sup->fleet;
@@ -370,6 +386,7 @@ render_fleet(const struct supervisor *sup, struct textbuf *out)
 	gauge(out, "fleet_handshake_limit",
 	    "Handshakes a second in a storm; 0: as configured.",
 	    fleet_storm_handshakes(sup));
+	render_hearing(sup, out);
 	render_lease(sup, out);
 	render_members(fleet, out);
 }

@@ -14,6 +14,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/node_capacity.h"
 #include "supervisor/slot/slot_handoff.h"
 #include "supervisor/upgrade/resume.h"
@@ -46,8 +47,11 @@ supervisor_all_serve(const struct supervisor *sup)
 bool
 supervisor_is_ready(const struct supervisor *sup)
 {
+	enum slot_path path;
+
 	return sup->lifecycle.state == LIFECYCLE_READY &&
-	    supervisor_all_serve(sup) && !fleet_is_cut_off(sup);
+	    supervisor_all_serve(sup) && !fleet_is_cut_off(sup) &&
+	    !fleet_is_deaf(sup, &path);
 }
 
 void

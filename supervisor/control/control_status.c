@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "supervisor/control/control.h"
+#include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/proc_stat.h"
 #include "supervisor/supervisor.h"
 
@@ -86,27 +87,32 @@ add_rates(json_t *status, const struct rates *rates)
 		    json_real(rates->per_second[i]));
 }
 
+/* What the canary of a path says. */
+static json_t *
+path_json(const struct slot_path_state *path)
+{
+	return json_pack("{s:s, s:I}", "hearing",
+	    slot_hearing_name(atomic_load(&path->hearing)), "lag_us",
+	    (json_int_t)atomic_load(&path->lag_us));
+}
+
 /* The relay's links, null without redis.url. */
 static json_t *
 redis_json(const struct supervisor *sup)
 {
-	const struct slot_header *header;
-	uint32_t i;
+	const struct slot_redis *redis = fleet_deaf_state(sup);
+	enum slot_path path;
 
-	for (i = 0; i < sup->slot_count; i++) {
-		header = sup->slots[i]->memory.table.header;
-		if (sup->slots[i]->kind != SLOT_KIND_RELAY || header == NULL ||
-		    sup->slots[i]->memory.table.is_foreign ||
-		    sup->conf.settings.redis.url[0] == '\0')
-			continue;
-		return json_pack("{s:b, s:b, s:s, s:I}", "connected",
-		    atomic_load(&header->redis.commands_up) != 0, "subscribed",
-		    atomic_load(&header->redis.pushes_up) != 0, "routes",
-		    slot_routes_name(atomic_load(&header->redis.routes)),
-		    "routes_done",
-		    (json_int_t)atomic_load(&header->redis.routes_done));
-	}
-	return json_null();
+	if (redis == NULL)
+		return json_null();
+	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:b}", "connected",
+	    atomic_load(&redis->commands_up) != 0, "subscribed",
+	    atomic_load(&redis->pushes_up) != 0, "routes",
+	    slot_routes_name(atomic_load(&redis->routes)), "routes_done",
+	    (json_int_t)atomic_load(&redis->routes_done), "channel",
+	    path_json(&redis->paths[SLOT_PATH_CHANNEL]), "inbox",
+	    path_json(&redis->paths[SLOT_PATH_INBOX]), "deaf",
+	    fleet_is_deaf(sup, &path));
 }
 
 void

@@ -47,6 +47,8 @@ on_commands(bool is_up, const char *why, void *arg)
 	atomic_store(&relay->worker->slot->redis.commands_up, is_up);
 	inbox_link(&relay->inbox, is_up);
 	routes_link(&relay->routes, is_up);
+	for (int path = 0; is_up && path < SLOT_PATH_MAX; path++)
+		canary_linked(&relay->canary, (enum slot_path)path);
 }
 
 static void
@@ -59,8 +61,10 @@ on_pushes(bool is_up, const char *why, void *arg)
 	    &backplane->told_pushes);
 	atomic_store(&relay->worker->slot->redis.pushes_up, is_up);
 	/* Word of newer connections elsewhere may have been missed. */
-	if (is_up)
-		routes_resync(&relay->routes, "the channel is heard again");
+	if (!is_up)
+		return;
+	routes_resync(&relay->routes, "the channel is heard again");
+	canary_linked(&relay->canary, SLOT_PATH_CHANNEL);
 }
 
 static void
@@ -71,6 +75,8 @@ on_streams(bool is_up, const char *why, void *arg)
 	tell(backplane->relay, backplane->streams, "streams", is_up, why,
 	    &backplane->told_streams);
 	inbox_streams_link(&backplane->relay->inbox, is_up);
+	if (is_up)
+		canary_linked(&backplane->relay->canary, SLOT_PATH_INBOX);
 }
 
 static void
@@ -153,13 +159,16 @@ int
 backplane_start(struct backplane *backplane, struct relay *relay)
 {
 	const struct settings *settings = &relay->worker->settings;
+	struct slot_redis *shown = &relay->worker->slot->redis;
 	struct redis_url url;
 	const char *problem;
 
 	memset(backplane, 0, sizeof(*backplane));
 	backplane->relay = relay;
-	memset(&relay->worker->slot->redis, 0,
-	    sizeof(relay->worker->slot->redis));
+	atomic_store(&shown->commands_up, 0u);
+	atomic_store(&shown->pushes_up, 0u);
+	atomic_store(&shown->routes, (uint32_t)SLOT_ROUTES_AWAY);
+	atomic_store(&shown->routes_done, UINT64_C(0));
 	if (settings->redis.url[0] == '\0')
 		return 0;
 	if (redis_url_parse(settings->redis.url, &url, &problem) != 0)
@@ -232,11 +241,43 @@ backplane_ingress_command(struct backplane *backplane, redis_link_cb *cb,
 	    lens);
 }
 
+static bool
+is_ready(const struct redis_link *link)
+{
+	return link != NULL && redis_link_state(link) == REDIS_LINK_READY;
+}
+
 bool
 backplane_hears(const struct backplane *backplane)
 {
-	return backplane->pushes != NULL &&
-	    redis_link_state(backplane->pushes) == REDIS_LINK_READY;
+	return is_ready(backplane->pushes);
+}
+
+/* What hears. */
+static struct redis_link *
+ear(const struct backplane *backplane, enum slot_path path)
+{
+	return path == SLOT_PATH_CHANNEL ? backplane->pushes :
+					   backplane->streams;
+}
+
+bool
+backplane_path_is_up(const struct backplane *backplane, enum slot_path path)
+{
+	return is_ready(backplane->commands) && is_ready(ear(backplane, path));
+}
+
+void
+backplane_renew(struct backplane *backplane, enum slot_path path)
+{
+	static const char why[] = "nothing is heard by it";
+	struct redis_link *link = ear(backplane, path);
+
+	/* One that is on its way already asks where the master is. */
+	if (is_ready(link))
+		redis_link_renew(link, why);
+	if (is_ready(backplane->commands))
+		redis_link_renew(backplane->commands, why);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "lib/redis_link.h"
 #include "proto/redis_names.h"
+#include "proto/slot_redis.h"
 
 struct relay;
 
@@ -47,6 +48,10 @@ backplane_is_on(const struct backplane *backplane)
 
 /* Does word of other nodes reach us? */
 bool backplane_hears(const struct backplane *);
+/* Are the links ready by which we reach ourselves? */
+bool backplane_path_is_up(const struct backplane *, enum slot_path);
+/* Makes them anew: a Sentinel is asked, or the next address tried. */
+void backplane_renew(struct backplane *, enum slot_path);
 
 /* redis_link_command() with texts, NULL behind the last. */
 int backplane_command(struct backplane *, redis_link_cb *cb, void *arg,

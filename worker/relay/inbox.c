@@ -84,6 +84,7 @@ on_read(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	for (i = 0; i < redis_reply_count(entries) && !is_stuck; i++)
 		is_stuck = !inbox_entry_take(inbox, redis_reply_at(entries, i));
 	if (i > 0) {
+		canary_heard(&inbox->relay->canary, SLOT_PATH_INBOX);
 		slot_inbox_put(stored(inbox), &inbox->state);
 		shards_wake(&inbox->relay->shards);
 		trim(inbox);

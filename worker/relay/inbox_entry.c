@@ -2,7 +2,8 @@
 /*
  * What is in an entry (see inbox_entry.h): field m is a dispatch document; r
  * and t are the node that wants to know what became of it and its number for
- * it; w is for how many milliseconds a queued message is followed.
+ * it; w is for how many milliseconds a queued message is followed.  One with a
+ * field c in place of m is a canary.
  */
 #include "worker/relay/inbox_entry.h"
 
@@ -31,6 +32,7 @@ struct entry {
 	size_t doc_len;
 	uint32_t wait_ms;
 	struct asker asker;
+	char canary[CANARY_TOKEN_MAX + 1]; /* "": none */
 };
 
 static void
@@ -104,6 +106,8 @@ parse(struct inbox *inbox, const struct redisReply *reply, struct entry *out)
 			copy_text(value, out->asker.node, ROUTE_NODE_MAX);
 		} else if (redis_reply_is(redis_reply_at(fields, i), "t")) {
 			copy_text(value, out->asker.token, TOKEN_MAX);
+		} else if (redis_reply_is(redis_reply_at(fields, i), "c")) {
+			copy_text(value, out->canary, CANARY_TOKEN_MAX);
 		} else if (redis_reply_is(redis_reply_at(fields, i), "w")) {
 			copy_text(value, number, TOKEN_MAX);
 			if (parse_u64(number, 0, API_MAX_WAIT_MS, &wait_ms) ==
@@ -200,6 +204,14 @@ deliver(struct inbox *inbox, const struct entry *entry,
 	return status;
 }
 
+static void
+taken(struct inbox *inbox, const struct entry *entry)
+{
+	inbox->state.done = entry->id;
+	inbox->state.count++;
+	inbox->redo = false;
+}
+
 bool
 inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
 {
@@ -212,6 +224,11 @@ inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
 	if (!parse(inbox, reply, &entry) ||
 	    inbox_id_compare(&entry.id, &inbox->state.done) <= 0)
 		return true;
+	if (entry.doc == NULL && entry.canary[0] != '\0') {
+		canary_returned(&relay->canary, SLOT_PATH_INBOX, entry.canary);
+		taken(inbox, &entry);
+		return true;
+	}
 	if (entry.doc == NULL ||
 	    dispatch_body_parse(entry.doc, entry.doc_len, &body, &fault) != 0) {
 		counter_add(relay_counters(relay), COUNTER_INBOX_BAD, 1);
@@ -230,8 +247,6 @@ inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
 	if (status != DELIVERY_PENDING)
 		tell(&entry.asker, status);
 	counter_add(relay_counters(relay), COUNTER_INBOX_ENTRIES, 1);
-	inbox->state.done = entry.id;
-	inbox->state.count++;
-	inbox->redo = false;
+	taken(inbox, &entry);
 	return true;
 }

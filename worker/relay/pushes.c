@@ -18,7 +18,7 @@ static const char word_begin[] = "{\"holdfast\":";
 
 typedef void word_handler(struct relay *, const json_t *);
 
-static word_handler on_replaced, on_receipt;
+static word_handler on_replaced, on_receipt, on_canary;
 
 #define MAX_FIELDS 4u
 
@@ -39,6 +39,10 @@ static const struct word {
 		{ "token", API_TEXT, true, 20 },
 		{ "status", API_TEXT, true, 32 } },
 	    3 },
+	{ "canary", on_canary,
+	    { { "holdfast", API_TEXT, true, 32 },
+		{ "token", API_TEXT, true, CANARY_TOKEN_MAX } },
+	    2 },
 };
 
 static const char *
@@ -69,6 +73,13 @@ static void
 on_receipt(struct relay *relay, const json_t *word)
 {
 	forward_receipt(relay, text_of(word, "token"), text_of(word, "status"));
+}
+
+static void
+on_canary(struct relay *relay, const json_t *word)
+{
+	canary_returned(&relay->canary, SLOT_PATH_CHANNEL,
+	    text_of(word, "token"));
 }
 
 static void
@@ -116,6 +127,7 @@ pushes_take(struct relay *relay, const char *bytes, size_t len)
 	size_t i;
 
 	worker_beat(relay->worker);
+	canary_heard(&relay->canary, SLOT_PATH_CHANNEL);
 	if (len >= strlen(word_begin) &&
 	    memcmp(bytes, word_begin, strlen(word_begin)) == 0) {
 		take_word(relay, bytes, len);

@@ -138,6 +138,8 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 		return -ENOMEM;
 	rc = delivery_start(&relay->delivery, relay);
 	if (rc == 0)
+		rc = canary_start(&relay->canary, relay);
+	if (rc == 0)
 		rc = inbox_start(&relay->inbox, relay);
 	if (rc == 0)
 		rc = ingress_start(&relay->ingress, relay);
@@ -242,6 +244,7 @@ relay_recycle(struct worker *worker)
 	struct relay *relay = worker->context;
 
 	api_part(&relay->api);
+	canary_part(&relay->canary);
 	inbox_part(&relay->inbox);
 	ingress_part(&relay->ingress);
 	relay->leaving_since_ms = clock_mono_ms();

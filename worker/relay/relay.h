@@ -9,8 +9,8 @@
  * and their receipts), operator (requests of holdfastctl), api* (HTTP),
  * backplane (links to Redis, when there is a fleet), routes* (what Redis knows
  * of this node's clients), pushes (what comes by this node's channel), inbox*
- * (and by its stream), forward (dispatches to other nodes' clients), ingress
- * (clients' messages to Redis).
+ * (and by its stream), canary (whether anything can), forward (dispatches to
+ * other nodes' clients), ingress (clients' messages to Redis).
  */
 #ifndef HOLDFAST_RELAY_RELAY_H
 #define HOLDFAST_RELAY_RELAY_H
@@ -19,6 +19,7 @@
 
 #include "worker/relay/api.h"
 #include "worker/relay/backplane.h"
+#include "worker/relay/canary.h"
 #include "worker/relay/delivery.h"
 #include "worker/relay/inbox.h"
 #include "worker/relay/ingress.h"
@@ -40,6 +41,7 @@ struct relay {
 	struct routes routes;
 	struct lease lease;
 	struct inbox inbox;
+	struct canary canary;
 	struct ingress ingress;
 	size_t forward_bytes; /* of documents for other nodes, see forward.h */
 	struct event *tick;   /* owned; once a second */
