@@ -69,7 +69,7 @@ _holdfastctl() {
 
 	case $command in
 	'')
-		words='status workers clients where send kick reload restart
+		words='status workers clients where send dispatch kick reload restart
 		    upgrade drain undrain stop log-level config events top version
 		    nodes fleet pause resume ack'
 		;;
@@ -95,7 +95,7 @@ _holdfastctl() {
 
 	if [[ $cur == -* ]]; then
 		words="$general $options"
-	elif [[ $command == @(where|send|kick) ]] &&
+	elif [[ $command == @(where|send|dispatch|kick) ]] &&
 	    ((i + 1 == COMP_CWORD)); then
 		words=$(_holdfastctl_clients "$cur")
 	fi

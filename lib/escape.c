@@ -54,6 +54,19 @@ escape_utf8_len(const char *bytes, size_t len)
 	return want;
 }
 
+bool
+escape_is_utf8(const char *bytes, size_t len)
+{
+	size_t at, n;
+
+	for (at = 0; at < len; at += n) {
+		n = escape_utf8_len(bytes + at, len - at);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Not ASCII, yet able to move or break what a terminal shows. */
 static bool
 is_deceptive(uint32_t cp)

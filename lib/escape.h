@@ -25,6 +25,8 @@ enum escape_form {
  * overlong form, a surrogate, beyond U+10FFFF, cut off, or len == 0.
  */
 size_t escape_utf8_len(const char *bytes, size_t len);
+/* Is all of it UTF-8? */
+bool escape_is_utf8(const char *bytes, size_t len);
 
 /*
  * Escapes src into dst (no NUL is added), stopping before the first character

@@ -93,6 +93,7 @@ void control_run_clients(struct control_call *call);
 void control_run_where(struct control_call *call);
 void control_run_send(struct control_call *call);
 void control_run_kick(struct control_call *call);
+void control_run_dispatch(struct control_call *call);
 void control_run_restart(struct control_call *call);
 void control_run_upgrade(struct control_call *call);
 void control_run_reload(struct control_call *call);
@@ -106,8 +107,7 @@ void control_run_pause(struct control_call *call);
 void control_run_resume(struct control_call *call);
 void control_run_ack(struct control_call *call);
 
-/* How far the drain is that is under way, and that to those who wait for its
- * end. */
+/* How far the drain is, and that to those who wait for its end. */
 json_t *control_drain_json(const struct supervisor *sup);
 void control_drain_tell(struct supervisor *sup);
 

@@ -27,4 +27,7 @@ void control_client_free(struct control_client *client);
 /* The command has answered: ready for the next one. */
 void control_client_ended(struct control_client *client);
 
+/* control_relay.c: where a client is that is not connected here. */
+void control_ask_where(struct control_call *call);
+
 #endif

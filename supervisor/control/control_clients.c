@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "supervisor/control/client_row.h"
-#include "supervisor/control/control.h"
+#include "supervisor/control/control_client.h"
 #include "supervisor/supervisor.h"
 
 #define SCAN_SLICE    4096
@@ -193,6 +193,8 @@ control_run_where(struct control_call *call)
 	if (busy)
 		control_fail(call, "busy", CONTROL_EXIT_REFUSED,
 		    "the table changes too fast; ask again");
+	else if (sup->fleet != NULL)
+		control_ask_where(call);
 	else
 		control_fail(call, "not_connected", CONTROL_EXIT_REFUSED,
 		    "no connection has that client id");

@@ -68,6 +68,7 @@ const struct control_command control_commands[] = {
 	{ "clients", control_run_clients },
 	{ "where", control_run_where },
 	{ "send", control_run_send },
+	{ "dispatch", control_run_dispatch },
 	{ "kick", control_run_kick },
 	{ "reload", control_run_reload },
 	{ "restart", control_run_restart },

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * send and kick on the control socket, carried out by the relay.
+ * send, dispatch and kick on the control socket, and where for clients of other
+ * nodes: carried out by the relay.
  */
 #include <string.h>
 
 #include "proto/record.h"
-#include "supervisor/control/control.h"
+#include "supervisor/control/control_client.h"
 #include "supervisor/supervisor.h"
 
 #define CODE_KICKED 4002
@@ -14,7 +15,7 @@ static bool
 is_good(const char *status)
 {
 	static const char *const good[] = { "delivered", "queued",
-		"disconnected" };
+		"disconnected", "connected" };
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -24,33 +25,82 @@ is_good(const char *status)
 	return false;
 }
 
+/* The answer is no result: true, and the call has failed. */
+static bool
+has_failed(struct control_call *call, const char *status, const char *text,
+    const char *node)
+{
+	if (status == NULL)
+		control_fail(call, "deadline", CONTROL_EXIT_DEADLINE,
+		    "the relay did not answer in time");
+	else if (strcmp(status, "not_connected") == 0)
+		control_fail(call, status, CONTROL_EXIT_REFUSED,
+		    "no connection has that client id");
+	else if (strcmp(status, "unknown") == 0)
+		control_fail(call, status, CONTROL_EXIT_DEADLINE,
+		    "no receipt in time from node %s: it may have been done",
+		    node == NULL ? call->sup->conf.settings.node.id : node);
+	else if (!is_good(status))
+		control_fail(call, status, CONTROL_EXIT_REFUSED, "%s",
+		    text == NULL || text[0] == '\0' ? status : text);
+	else
+		return false;
+	return true;
+}
+
 static void
-on_answer(const char *status, const char *text, void *arg)
+on_answer(const char *status, const char *text, const char *node, void *arg)
 {
 	struct control_call *call = arg;
 	json_t *result;
 
 	call->state = NULL;
 	call->cancel = NULL;
-	if (status == NULL) {
-		control_fail(call, "deadline", CONTROL_EXIT_DEADLINE,
-		    "the relay did not answer in time");
+	if (has_failed(call, status, text, node))
 		return;
-	}
-	if (strcmp(status, "not_connected") == 0) {
-		control_fail(call, status, CONTROL_EXIT_REFUSED,
-		    "no connection has that client id");
-		return;
-	}
-	if (!is_good(status)) {
-		control_fail(call, status, CONTROL_EXIT_REFUSED, "%s",
-		    text == NULL || text[0] == '\0' ? status : text);
-		return;
-	}
 	result = json_pack("{s:o}", "status", control_text(status));
 	if (text != NULL && text[0] != '\0')
 		json_object_set_new(result, "text", control_text(text));
+	if (node != NULL)
+		json_object_set_new(result, "node", control_text(node));
 	control_done(call, result);
+}
+
+/* What a node has registered, as a row of clients as far as it goes. */
+static json_t *
+registered_row(const char *text, const char *client, const char *node)
+{
+	json_t *registration = text == NULL ? NULL : json_loads(text, 0, NULL);
+	json_t *row, *when, *latency;
+
+	row = json_pack("{s:o, s:o, s:b}", "node", control_text(node),
+	    "client_id", control_text(client), "registered", 1);
+	when = json_object_get(registration, "established_at");
+	latency = json_object_get(registration, "ping_latency_ms");
+	if (json_is_string(json_object_get(registration, "ip_address")))
+		json_object_set(row, "address",
+		    json_object_get(registration, "ip_address"));
+	if (json_is_string(when))
+		json_object_set(row, "established_at", when);
+	if (json_is_number(latency))
+		json_object_set_new(row, "ping_latency_us",
+		    json_integer(
+			(json_int_t)(json_number_value(latency) * 1000)));
+	json_decref(registration);
+	return row;
+}
+
+static void
+on_where(const char *status, const char *text, const char *node, void *arg)
+{
+	struct control_call *call = arg;
+	const char *client = control_arg_text(call, "client");
+
+	call->state = NULL;
+	call->cancel = NULL;
+	if (!has_failed(call, status, text, node))
+		control_done(call,
+		    registered_row(text, client, node == NULL ? "" : node));
 }
 
 static void
@@ -73,7 +123,8 @@ ask(struct control_call *call, struct relay_request_spec *spec)
 		    "client: a client id is wanted");
 		return;
 	}
-	spec->done = on_answer;
+	if (spec->done == NULL)
+		spec->done = on_answer;
 	spec->arg = call;
 	rc = relay_request_send(call->sup, spec, &request);
 	if (rc != 0) {
@@ -98,6 +149,30 @@ control_run_send(struct control_call *call)
 	}
 	spec.payload = text;
 	spec.payload_len = strlen(text);
+	ask(call, &spec);
+}
+
+void
+control_run_dispatch(struct control_call *call)
+{
+	struct relay_request_spec spec = { .verb = "dispatch" };
+	const char *document = control_arg_text(call, "document");
+
+	if (document == NULL) {
+		control_fail(call, "bad_request", CONTROL_EXIT_USAGE,
+		    "document: the dispatch document is missing");
+		return;
+	}
+	spec.payload = document;
+	spec.payload_len = strlen(document);
+	ask(call, &spec);
+}
+
+void
+control_ask_where(struct control_call *call)
+{
+	struct relay_request_spec spec = { .verb = "where", .done = on_where };
+
 	ask(call, &spec);
 }
 

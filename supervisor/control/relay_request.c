@@ -12,7 +12,8 @@
 #include "supervisor/slot/slot_link.h"
 #include "supervisor/supervisor.h"
 
-#define DEADLINE_S 5
+/* Longer than the relay waits for other nodes. */
+#define GRACE_MS 3000u
 
 void
 relay_requests_init(struct relay_requests *requests)
@@ -40,13 +41,14 @@ relay_requests_clear(struct relay_requests *requests)
 }
 
 static void
-finish(struct relay_request *request, const char *status, const char *text)
+finish(struct relay_request *request, const char *status, const char *text,
+    const char *node)
 {
 	relay_request_cb *done = request->done;
 	void *arg = request->arg;
 
 	relay_request_cancel(request);
-	done(status, text, arg);
+	done(status, text, node, arg);
 }
 
 static void
@@ -54,18 +56,18 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	finish(arg, NULL, NULL);
+	finish(arg, NULL, NULL, NULL);
 }
 
 void
 relay_requests_answer(struct relay_requests *requests, uint64_t id,
-    const char *status, const char *text)
+    const char *status, const char *text, const char *node)
 {
 	struct relay_request *request;
 
 	TAILQ_FOREACH(request, &requests->list, entry) {
 		if (request->id == id) {
-			finish(request, status, text);
+			finish(request, status, text, node);
 			return;
 		}
 	}
@@ -98,7 +100,9 @@ relay_request_send(struct supervisor *sup,
     const struct relay_request_spec *spec, struct relay_request **out)
 {
 	struct relay_requests *requests = &sup->requests;
-	struct timeval tv = { .tv_sec = DEADLINE_S };
+	uint64_t wait_ms = sup->conf.settings.api.request_timeout_ms + GRACE_MS;
+	struct timeval tv = { .tv_sec = (time_t)(wait_ms / 1000),
+		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000) };
 	struct relay_request *request;
 	int rc;
 

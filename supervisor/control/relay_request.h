@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Operators' requests that the relay carries out (send, kick): numbered, sent
- * over its tenant channel, and given up at a deadline.
+ * Operators' requests that the relay carries out (send, dispatch, kick, where):
+ * numbered, sent over its tenant channel, and given up at a deadline.
  */
 #ifndef HOLDFAST_CONTROL_RELAY_REQUEST_H
 #define HOLDFAST_CONTROL_RELAY_REQUEST_H
@@ -14,8 +14,10 @@
 
 struct supervisor;
 
-/* status NULL: the deadline has passed.  Texts are borrowed. */
-typedef void relay_request_cb(const char *status, const char *text, void *arg);
+/* status NULL: the deadline has passed; text and node may be NULL, too.
+ * Borrowed. */
+typedef void relay_request_cb(const char *status, const char *text,
+    const char *node, void *arg);
 
 struct relay_request {
 	uint64_t id;
@@ -32,7 +34,7 @@ struct relay_requests {
 };
 
 struct relay_request_spec {
-	const char *verb; /* "send", "kick" */
+	const char *verb; /* "send", "dispatch", "kick", "where" */
 	const char *client;
 	const void *payload;
 	size_t payload_len;
@@ -53,6 +55,6 @@ void relay_request_cancel(struct relay_request *request);
 
 /* The relay's answer; unknown ids are late ones and ignored. */
 void relay_requests_answer(struct relay_requests *requests, uint64_t id,
-    const char *status, const char *text);
+    const char *status, const char *text, const char *node);
 
 #endif

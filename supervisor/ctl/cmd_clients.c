@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clients, where, send and kick.
+ * clients, where, send, dispatch and kick.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "lib/random.h"
 #include "supervisor/ctl/ctl_columns.h"
 #include "supervisor/ctl/ctl_command.h"
 
@@ -128,6 +130,10 @@ show_where(const json_t *row)
 	ctl_table_cell(&table, "node");
 	ctl_table_cell(&table, ctl_text(row, "node"));
 	for (i = 0; (column = ctl_columns_all(i)) != NULL; i++) {
+		/* of another node's client that is what was registered */
+		if (json_is_true(json_object_get(row, "registered")) &&
+		    json_object_get(row, column->name) == NULL)
+			continue;
 		ctl_table_cell(&table, column->name);
 		column->show(row, column->name, &table);
 	}
@@ -163,10 +169,55 @@ show_status_word(struct ctl *ctl, json_t *request)
 		return code;
 	if (ctl->options.json)
 		ctl_put_json(result);
-	else
+	else if (json_object_get(result, "node") == NULL)
 		ctl_put_line("%s", ctl_text(result, "status"));
+	else
+		ctl_put_line("%s by %s", ctl_text(result, "status"),
+		    ctl_text(result, "node"));
 	json_decref(result);
 	return code;
+}
+
+/* The document, or NULL: the payload is no JSON. */
+static char *
+document_new(const struct ctl *ctl)
+{
+	json_t *payload = ctl->arg_count < 3 ?
+	    json_null() :
+	    json_loads(ctl->args[2], JSON_DECODE_ANY, NULL);
+	char message_id[32];
+	json_t *document;
+	char *text;
+
+	if (payload == NULL)
+		return NULL;
+	snprintf(message_id, sizeof(message_id), "ctl-%016llx",
+	    (unsigned long long)random_u64());
+	document = json_pack("{s:s, s:s, s:s, s:o}", "target_client_id",
+	    ctl->args[0], "message_id", message_id, "event_type", ctl->args[1],
+	    "payload", payload);
+	text = json_dumps(document, JSON_COMPACT);
+	json_decref(document);
+	return text;
+}
+
+int
+cmd_dispatch(struct ctl *ctl)
+{
+	json_t *request;
+	char *document;
+	int code = check_words(ctl);
+
+	if (code != CTL_DONE)
+		return code;
+	document = document_new(ctl);
+	if (document == NULL)
+		return ctl_fail(ctl, CTL_USAGE, "usage",
+		    "the payload must be JSON, such as '\"text\"'");
+	request = client_request(ctl, "dispatch");
+	json_object_set_new(request, "document", json_string(document));
+	free(document);
+	return show_status_word(ctl, request);
 }
 
 int

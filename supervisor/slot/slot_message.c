@@ -225,7 +225,7 @@ on_reply(struct slot_link *link, struct message *message)
 	const Holdfast__Reply *reply = (const Holdfast__Reply *)message->body;
 
 	relay_requests_answer(&link->slot->sup->requests, reply->id,
-	    reply->status, reply->text);
+	    reply->status, reply->text, reply->node);
 	return 0;
 }
 

@@ -109,26 +109,43 @@ test_hosts(void **state)
 }
 
 static void
-test_wait(void **state)
+test_query(void **state)
 {
 	static const char *const bad[] = { "wait_ms=", "wait_ms=-1",
-		"wait_ms=101", "wait_ms=1x", "wait=1", "wait_ms=1&a=b" };
+		"wait_ms=101", "wait_ms=1x", "wait=1", "wait_ms=1&a=b",
+		"wait_ms=00000000000000000000001", "scope=", "scope=nodes",
+		"scope=node&x", "&" };
+	struct api_query query = { 7, true };
 	struct api_fault fault;
-	uint32_t wait_ms = 7;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(api_wait_parse(bad[i], 100, &wait_ms, &fault),
+		assert_int_equal(api_query_parse(bad[i], 100, true, &query,
+				     &fault),
 		    -EINVAL);
-		assert_int_equal(fault.status, 400);
+		assert_string_equal(fault.code, "bad_query");
 	}
-	assert_int_equal(wait_ms, 7);
-	assert_int_equal(api_wait_parse("wait_ms=100", 100, &wait_ms, &fault),
+	assert_int_equal(query.wait_ms, 7);
+	assert_int_equal(api_query_parse("scope=node", 100, false, &query,
+			     &fault),
+	    -EINVAL);
+	assert_int_equal(api_query_parse("wait_ms=100", 100, false, &query,
+			     &fault),
 	    0);
-	assert_int_equal(wait_ms, 100);
-	assert_int_equal(api_wait_parse(NULL, 100, &wait_ms, &fault), 0);
-	assert_int_equal(wait_ms, 0);
+	assert_int_equal(query.wait_ms, 100);
+	assert_false(query.is_node_scope);
+	assert_int_equal(api_query_parse("scope=node&wait_ms=1", 100, true,
+			     &query, &fault),
+	    0);
+	assert_int_equal(query.wait_ms, 1);
+	assert_true(query.is_node_scope);
+	assert_int_equal(api_query_parse("scope=fleet", 100, true, &query,
+			     &fault),
+	    0);
+	assert_false(query.is_node_scope);
+	assert_int_equal(api_query_parse(NULL, 100, false, &query, &fault), 0);
+	assert_int_equal(query.wait_ms, 0);
 }
 
 static void
@@ -153,7 +170,7 @@ main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_close_codes),
 	};
 

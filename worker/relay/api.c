@@ -97,6 +97,7 @@ route(struct api_call *call, struct api_fault *fault)
 {
 	const struct evhttp_uri *uri;
 	const struct api_route *found;
+	struct api_query query;
 	const char *path;
 	size_t i, len;
 
@@ -129,9 +130,12 @@ route(struct api_call *call, struct api_fault *fault)
 		    "no blank");
 		return NULL;
 	}
-	if (api_wait_parse(evhttp_uri_get_query(uri), API_MAX_WAIT_MS,
-		&call->wait_ms, fault) != 0)
+	if (api_query_parse(evhttp_uri_get_query(uri), API_MAX_WAIT_MS,
+		found->methods[i].handler == api_broadcast_post, &query,
+		fault) != 0)
 		return NULL;
+	call->wait_ms = query.wait_ms;
+	call->is_node_scope = query.is_node_scope;
 	return found->methods[i].handler;
 }
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * POST /api/v1/gateway/broadcast: the body, byte for byte, to every connection
- * of this node.  The reply comes as soon as all slots have been told, with the
- * number of open connections; with ?wait_ms= it waits for the slots and tells
- * to how many the message was sent.
+ * of the fleet (api_broadcast_fleet.c) or, with ?scope=node or without a fleet,
+ * of this node.  Then the reply comes as soon as all slots have been told, with
+ * the number of open connections; with ?wait_ms= it waits for the slots and
+ * tells to how many the message was sent.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/relay/api_broadcast_fleet.h"
 #include "worker/relay/api_call.h"
 #include "worker/relay/relay.h"
 
@@ -134,6 +136,10 @@ api_broadcast_post(struct api_call *call)
 	body = api_call_json(call, fields, sizeof(fields) / sizeof(fields[0]));
 	if (body == NULL)
 		return;
-	start(call, body);
+	if (backplane_is_on(&call->relay->backplane) && !call->is_node_scope)
+		api_broadcast_fleet(call,
+		    json_string_value(json_object_get(body, "message_id")));
+	else
+		start(call, body);
 	json_decref(body);
 }

@@ -26,6 +26,8 @@ reason_phrase(int status)
 		return "OK";
 	case 202:
 		return "Accepted";
+	case 207:
+		return "Multi-Status";
 	case 400:
 		return "Bad Request";
 	case 401:
@@ -138,7 +140,10 @@ api_reply_not_connected(struct api_call *call, const char *client_id)
 	struct api_fault fault;
 
 	api_fault_set(&fault, 404, "not_connected",
-	    "client %s is not connected to this node", client_id);
+	    backplane_is_on(&call->relay->backplane) ?
+		"client %s is not connected to any node" :
+		"client %s is not connected to this node",
+	    client_id);
 	api_reply_fault(call, &fault);
 }
 

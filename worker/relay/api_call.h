@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_RELAY_API_CALL_H
 #define HOLDFAST_RELAY_API_CALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct api_call {
 	char client_id[API_CLIENT_ID_MAX + 1];
 	size_t client_id_len;
 	uint32_t wait_ms;
+	bool is_node_scope; /* ?scope=node, which broadcasts may have */
 	uint64_t started_us;
 };
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * POST /api/v1/gateway/disconnect: closes a client's connection with a code
- * (4002 unless another is given) and a reason.
+ * (4002 unless another is given) and a reason, on whatever node it is.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "worker/relay/api_call.h"
 #include "worker/relay/operator.h"
+#include "worker/relay/reach.h"
 #include "worker/relay/relay.h"
 
 static const struct api_field fields[] = {
@@ -19,12 +20,14 @@ static const struct api_field fields[] = {
 struct disconnect {
 	struct api_call *call; /* owned until the reply */
 	char client_id[API_CLIENT_ID_MAX + 1];
+	char node[ROUTE_NODE_MAX + 1]; /* another one; "": this one */
 };
 
 static void
 reply_done(struct disconnect *disconnect)
 {
-	const char *node = disconnect->call->relay->worker->settings.node.id;
+	const char *own = disconnect->call->relay->worker->settings.node.id;
+	const char *node = disconnect->node[0] != '\0' ? disconnect->node : own;
 	struct textbuf json;
 
 	textbuf_init(&json, API_REPLY_MAX);
@@ -73,6 +76,7 @@ start(struct api_call *call, const json_t *body)
 {
 	struct disconnect *disconnect;
 	struct delivery_order order = { on_done, NULL, 0, 0 };
+	struct forward_what what;
 	const json_t *code, *reason;
 	const char *id, *text;
 	enum delivery_status status;
@@ -100,8 +104,13 @@ start(struct api_call *call, const json_t *body)
 	disconnect->call = call;
 	memcpy(disconnect->client_id, id, strlen(id));
 	order.owner = disconnect;
-	status = delivery_kick(&call->relay->delivery, id, strlen(id),
-	    (uint16_t)number, text, &order);
+	what = (struct forward_what){ .kind = INBOX_KICK,
+		.client = disconnect->client_id,
+		.client_len = strlen(id),
+		.text = text,
+		.len = strlen(text),
+		.code = (uint16_t)number };
+	status = reach_client(call->relay, &what, &order, disconnect->node);
 	if (status != DELIVERY_PENDING)
 		on_done(disconnect, 0, status, 0);
 }

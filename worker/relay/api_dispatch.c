@@ -9,7 +9,7 @@
 
 #include "worker/relay/api_call.h"
 #include "worker/relay/dispatch_body.h"
-#include "worker/relay/forward.h"
+#include "worker/relay/reach.h"
 #include "worker/relay/relay.h"
 
 struct dispatch_result {
@@ -146,19 +146,17 @@ dispatch_new(struct api_call *call, const struct dispatch_body *body)
 	return dispatch;
 }
 
-/* To a client of this node, or else of another one. */
 static enum delivery_status
 send_doc(struct relay *relay, const struct dispatch_doc *doc,
     const struct delivery_order *order, struct dispatch_result *result)
 {
-	struct shard_target target;
+	const struct forward_what what = { .kind = INBOX_DISPATCH,
+		.client = doc->target,
+		.client_len = doc->target_len,
+		.text = doc->bytes,
+		.len = doc->len };
 
-	if (backplane_is_on(&relay->backplane) &&
-	    delivery_find(&relay->delivery, doc->target, doc->target_len,
-		&target) == DELIVERY_NOT_CONNECTED)
-		return forward_send(relay, doc, order, result->node);
-	return delivery_send(&relay->delivery, doc->target, doc->target_len,
-	    doc->bytes, doc->len, order);
+	return reach_client(relay, &what, order, result->node);
 }
 
 void

@@ -281,21 +281,50 @@ api_host_is_literal(const char *host)
 	    ipaddr_parse(name, &address) == 0;
 }
 
-int
-api_wait_parse(const char *query, uint32_t max, uint32_t *out_wait_ms,
-    struct api_fault *fault)
+/* One parameter, of len bytes. */
+static int
+parse_parameter(const char *text, size_t len, uint32_t max_wait_ms,
+    bool has_scope, struct api_query *out, struct api_fault *fault)
 {
-	static const char name[] = "wait_ms=";
-	uint64_t wait = 0;
+	char word[24];
+	uint64_t wait;
 
-	if (query != NULL && query[0] != '\0') {
-		if (strncmp(query, name, strlen(name)) != 0)
-			return api_fault_set(fault, 400, "bad_query",
-			    "wait_ms is the only parameter");
-		if (parse_u64(query + strlen(name), 0, max, &wait) != 0)
-			return api_fault_set(fault, 400, "bad_query",
-			    "wait_ms must be a whole number from 0 to %u", max);
+	if (len >= sizeof(word))
+		len = 0; /* too long for any that there is */
+	memcpy(word, text, len);
+	word[len] = '\0';
+	if (has_scope &&
+	    (strcmp(word, "scope=node") == 0 ||
+		strcmp(word, "scope=fleet") == 0)) {
+		out->is_node_scope = word[strlen("scope=")] == 'n';
+		return 0;
 	}
-	*out_wait_ms = (uint32_t)wait;
+	if (strncmp(word, "wait_ms=", strlen("wait_ms=")) != 0)
+		return api_fault_set(fault, 400, "bad_query",
+		    has_scope ? "parameters are wait_ms and scope, node or "
+				"fleet" :
+				"wait_ms is the only parameter");
+	if (parse_u64(word + strlen("wait_ms="), 0, max_wait_ms, &wait) != 0)
+		return api_fault_set(fault, 400, "bad_query",
+		    "wait_ms must be a whole number from 0 to %u", max_wait_ms);
+	out->wait_ms = (uint32_t)wait;
+	return 0;
+}
+
+int
+api_query_parse(const char *query, uint32_t max_wait_ms, bool has_scope,
+    struct api_query *out, struct api_fault *fault)
+{
+	struct api_query found = { 0, false };
+	size_t len;
+
+	while (query != NULL && query[0] != '\0') {
+		len = strcspn(query, "&");
+		if (parse_parameter(query, len, max_wait_ms, has_scope, &found,
+			fault) != 0)
+			return -EINVAL;
+		query += len + (query[len] == '&');
+	}
+	*out = found;
 	return 0;
 }

@@ -69,11 +69,15 @@ bool api_close_code_ok(uint32_t code);
 /* Is this the name of the host in a Host header: a literal or localhost? */
 bool api_host_is_literal(const char *host);
 
-/*
- * The value of wait_ms in a query string (NULL: none): 0 to max.  Any other
- * parameter is a fault.  Absent: 0.
- */
-int api_wait_parse(const char *query, uint32_t max, uint32_t *out_wait_ms,
-    struct api_fault *fault) __attribute__((warn_unused_result));
+struct api_query {
+	uint32_t wait_ms;   /* wait_ms=, 0 to max; absent: 0 */
+	bool is_node_scope; /* scope=node; scope=fleet is the same as absent */
+};
+
+/* A query string (NULL: none).  Any other parameter is a fault, and scope is
+ * where it has no meaning. */
+int api_query_parse(const char *query, uint32_t max_wait_ms, bool has_scope,
+    struct api_query *out, struct api_fault *fault)
+    __attribute__((warn_unused_result));
 
 #endif

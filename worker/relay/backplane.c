@@ -12,7 +12,7 @@
 #include "worker/relay/relay.h"
 
 #define MAX_PENDING 16384u /* replies owed */
-#define MAX_WORDS   16
+#define MAX_WORDS   24
 
 /* The first failure is told, the rest would be the same again and again. */
 static void

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/random.h"
 #include "worker/relay/canary_fsm.h"
+#include "worker/relay/inbox_fields.h"
 #include "worker/relay/relay.h"
 
 #define TICK_MIN_MS 5u
@@ -69,8 +70,8 @@ static int
 add(struct canary_path *path, const char *token)
 {
 	struct relay *relay = path->canary->relay;
-	const char *const words[] = { "XADD", relay->inbox.key, "*", "c", token,
-		NULL };
+	const char *const words[] = { "XADD", relay->inbox.key, "*", "k",
+		inbox_kind_name(INBOX_CANARY), "t", token, NULL };
 
 	return backplane_command(&relay->backplane, on_sent, path, words);
 }

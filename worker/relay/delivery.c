@@ -117,6 +117,15 @@ delivery_send(struct delivery *delivery, const char *client_id, size_t id_len,
 }
 
 enum delivery_status
+delivery_kick_to(struct delivery *delivery, const struct shard_target *target,
+    const char *client_id, size_t id_len, uint16_t code, const char *reason,
+    const struct delivery_order *order)
+{
+	return put(delivery, target, client_id, id_len, NULL, 0, code, reason,
+	    order);
+}
+
+enum delivery_status
 delivery_kick(struct delivery *delivery, const char *client_id, size_t id_len,
     uint16_t code, const char *reason, const struct delivery_order *order)
 {
@@ -125,7 +134,7 @@ delivery_kick(struct delivery *delivery, const char *client_id, size_t id_len,
 
 	status = delivery_find(delivery, client_id, id_len, &target);
 	if (status == DELIVERY_PENDING)
-		status = put(delivery, &target, client_id, id_len, NULL, 0,
+		status = delivery_kick_to(delivery, &target, client_id, id_len,
 		    code, reason, order);
 	return status;
 }
@@ -155,7 +164,7 @@ broadcast_fits(const struct delivery *delivery, size_t len)
 }
 
 /* One slot's part of a broadcast; with an order a receipt is waited for. */
-static bool
+static enum delivery_status
 broadcast_to(struct delivery *delivery, const struct shard_target *target,
     const void *text, size_t len, const struct delivery_order *order)
 {
@@ -165,7 +174,7 @@ broadcast_to(struct delivery *delivery, const struct shard_target *target,
 	if (order != NULL) {
 		item = delivery_item_take(delivery, target, order);
 		if (item == NULL)
-			return false;
+			return DELIVERY_BUSY;
 	}
 	rc = put_text(delivery, RING_BROADCAST, target,
 	    item != NULL ? item->token : 0, text, len);
@@ -173,7 +182,16 @@ broadcast_to(struct delivery *delivery, const struct shard_target *target,
 		delivery_item_expect(delivery, item, order->wait_ms);
 	else if (item != NULL)
 		delivery_item_free(delivery, item);
-	return rc == 0;
+	return rc == 0 ? DELIVERY_PENDING : put_failed(rc);
+}
+
+enum delivery_status
+delivery_broadcast_to(struct delivery *delivery, uint32_t slot,
+    const void *text, size_t len, const struct delivery_order *order)
+{
+	const struct shard_target target = { slot, RECORD_NONE, 0 };
+
+	return broadcast_to(delivery, &target, text, len, order);
 }
 
 enum delivery_status
@@ -191,7 +209,8 @@ delivery_broadcast(struct delivery *delivery, const void *text, size_t len,
 	for (; target.slot < shards->end; target.slot++) {
 		crash_mark();
 		if (shards->items[target.slot].attached &&
-		    broadcast_to(delivery, &target, text, len, order))
+		    broadcast_to(delivery, &target, text, len, order) ==
+			DELIVERY_PENDING)
 			slots++;
 	}
 	if (slots == 0)

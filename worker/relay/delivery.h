@@ -83,19 +83,27 @@ enum delivery_status delivery_send_to(struct delivery *,
 enum delivery_status delivery_kick(struct delivery *, const char *client_id,
     size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *);
+enum delivery_status delivery_kick_to(struct delivery *,
+    const struct shard_target *, const char *client_id, size_t id_len,
+    uint16_t code, const char *reason, const struct delivery_order *);
 
 /* To every connection of all slots, or, with DELIVERY_BUSY, to none.  With an
  * order on_done comes once for each of *out_slots slots, wait_ms at the latest;
  * without one (NULL) nobody waits for receipts. */
 enum delivery_status delivery_broadcast(struct delivery *, const void *text,
     size_t len, const struct delivery_order *, uint32_t *out_slots);
+/* A single slot's part of it. */
+enum delivery_status delivery_broadcast_to(struct delivery *, uint32_t slot,
+    const void *text, size_t len, const struct delivery_order *);
 
-/* A message that goes to another node: on_done is told what delivery_resolve()
- * says of its token, or that it is unknown after wait_ms and the deadline of
- * all.  0: too many are pending. */
-uint64_t delivery_expect(struct delivery *, const struct delivery_order *);
+/* What goes to another node: on_done is told what delivery_resolve() says of
+ * its token, or that it is unknown after wait_ms and the deadline of all.
+ * 0: too many are pending. */
+uint64_t delivery_expect(struct delivery *, const struct delivery_order *,
+    bool is_message);
 bool delivery_is_expected(const struct delivery *, uint64_t token);
-void delivery_resolve(struct delivery *, uint64_t token, enum delivery_status);
+void delivery_resolve(struct delivery *, uint64_t token, enum delivery_status,
+    uint64_t position);
 void delivery_forget(struct delivery *, uint64_t token); /* tells nobody */
 
 /* A gateway's answer. */

@@ -222,7 +222,8 @@ expected(const struct delivery *delivery, uint64_t token)
 }
 
 uint64_t
-delivery_expect(struct delivery *delivery, const struct delivery_order *order)
+delivery_expect(struct delivery *delivery, const struct delivery_order *order,
+    bool is_message)
 {
 	/* no gateway's receipt is taken for it */
 	const struct shard_target elsewhere = { SLOT_MAX_WORKERS, RECORD_NONE,
@@ -232,7 +233,7 @@ delivery_expect(struct delivery *delivery, const struct delivery_order *order)
 	item = delivery_item_take(delivery, &elsewhere, order);
 	if (item == NULL)
 		return 0;
-	item->is_message = true;
+	item->is_message = is_message;
 	delivery_item_expect(delivery, item,
 	    delivery->relay->worker->settings.api.request_timeout_ms +
 		order->wait_ms);
@@ -247,12 +248,12 @@ delivery_is_expected(const struct delivery *delivery, uint64_t token)
 
 void
 delivery_resolve(struct delivery *delivery, uint64_t token,
-    enum delivery_status status)
+    enum delivery_status status, uint64_t position)
 {
 	struct delivery_item *item = expected(delivery, token);
 
 	if (item != NULL)
-		finish(delivery, item, status, 0);
+		finish(delivery, item, status, position);
 }
 
 void

@@ -324,6 +324,23 @@ inbox_tick(struct inbox *inbox)
 		ask(inbox);
 }
 
+/* A broadcast goes on with the first slot that does not have it. */
+static void
+settle_broadcast(struct inbox *inbox, const struct shard *shard)
+{
+	struct inbox_state *state = &inbox->state;
+
+	if (state->ring_seq != UINT64_MAX &&
+	    (shard == NULL || ring_head_seq(&shard->down) >= state->ring_seq)) {
+		if (shard == NULL)
+			counter_add(relay_counters(inbox->relay),
+			    COUNTER_INBOX_UNKNOWN, 1);
+		state->slot++;
+	}
+	state->ring_seq = UINT64_MAX;
+	slot_inbox_put(stored(inbox), state);
+}
+
 /* Did the last tenant carry out what it was about to do? */
 static void
 settle(struct inbox *inbox)
@@ -335,8 +352,14 @@ settle(struct inbox *inbox)
 		return;
 	if (state->slot < SLOT_MAX_WORKERS)
 		shard = &inbox->relay->shards.items[state->slot];
-	if (shard == NULL || !shard->attached ||
-	    shard->table.header->nonce != state->nonce) {
+	if (shard != NULL &&
+	    (!shard->attached || shard->table.header->nonce != state->nonce))
+		shard = NULL;
+	if (state->rec == RECORD_NONE) {
+		settle_broadcast(inbox, shard);
+		return;
+	}
+	if (shard == NULL) {
 		/* That memory is gone, and its clients with it. */
 		counter_add(relay_counters(inbox->relay), COUNTER_INBOX_UNKNOWN,
 		    1);

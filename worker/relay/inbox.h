@@ -18,11 +18,14 @@
 #include "proto/slot_inbox.h"
 #include "worker/relay/backplane.h"
 
+struct inbox_broadcast;
+
 struct inbox {
 	struct relay *relay;	  /* borrowed */
 	struct event *resume;	  /* owned; after a pause; NULL: standalone */
 	struct inbox_state state; /* that of the slot header, or ahead of it */
 	struct inbox_id trimmed;
+	struct inbox_broadcast *broadcast; /* owned: not in all rings yet */
 	struct inbox_id asked; /* state.done when the stream was asked */
 	uint64_t asked_count;
 	bool is_bound; /* the state is of this Redis' stream */

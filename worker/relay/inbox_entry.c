@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is in an entry (see inbox_entry.h): field m is a dispatch document; r
- * and t are the node that wants to know what became of it and its number for
- * it; w is for how many milliseconds a queued message is followed.  One with a
- * field c in place of m is a canary.
+ * Takes entries (see inbox_entry.h).  What is for one client goes into the ring
+ * of its slot; inbox_broadcast.c has what is for all.
  */
 #include "worker/relay/inbox_entry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/escape.h"
 #include "lib/log.h"
-#include "lib/parse.h"
 #include "worker/relay/dispatch_body.h"
 #include "worker/relay/inbox.h"
+#include "worker/relay/operator.h"
 #include "worker/relay/relay.h"
 
 #define RECEIPT_MAX 512u
-#define TOKEN_MAX   20u
 
-/* Who is to be told; "" in r: nobody. */
-struct asker {
-	struct relay *relay;
-	char node[ROUTE_NODE_MAX + 1];
-	char token[TOKEN_MAX + 1];
+/* Whom an entry is for, and what that client gets. */
+struct letter {
+	const struct inbox_fields *entry;
+	const char *client;
+	size_t client_len;
+	const char *text;
+	size_t len;
 };
 
-struct entry {
-	struct inbox_id id;
-	const char *doc; /* NULL: none */
-	size_t doc_len;
-	uint32_t wait_ms;
-	struct asker asker;
-	char canary[CANARY_TOKEN_MAX + 1]; /* "": none */
-};
+void
+inbox_asker_init(struct inbox_asker *asker, struct relay *relay,
+    const struct inbox_fields *entry)
+{
+	asker->relay = relay;
+	memcpy(asker->node, entry->node, sizeof(asker->node));
+	memcpy(asker->token, entry->token, sizeof(asker->token));
+}
 
-static void
-tell(const struct asker *asker, enum delivery_status status)
+void
+inbox_asker_tell(const struct inbox_asker *asker, enum delivery_status status,
+    const uint64_t *connections)
 {
 	char channel[REDIS_NAMES_MAX];
 	const char *words[] = { "PUBLISH", channel, NULL, NULL };
@@ -47,8 +48,12 @@ tell(const struct asker *asker, enum delivery_status status)
 	textbuf_init(&json, RECEIPT_MAX);
 	textbuf_puts(&json, "{\"holdfast\":\"receipt\",\"token\":");
 	textbuf_json(&json, asker->token, strlen(asker->token));
-	textbuf_printf(&json, ",\"status\":\"%s\"}",
+	textbuf_printf(&json, ",\"status\":\"%s\"",
 	    delivery_status_name(status));
+	if (connections != NULL)
+		textbuf_printf(&json, ",\"connections\":%llu",
+		    (unsigned long long)*connections);
+	textbuf_putc(&json, '}');
 	redis_names_channel(&asker->relay->worker->settings.redis, asker->node,
 	    channel);
 	words[2] = textbuf_text(&json);
@@ -61,72 +66,23 @@ static void
 on_done(void *owner, uint32_t item, enum delivery_status status,
     uint64_t position)
 {
-	struct asker *asker = owner;
+	struct inbox_asker *asker = owner;
 
 	(void)item;
 	(void)position;
 	if (asker != NULL)
-		tell(asker, status);
+		inbox_asker_tell(asker, status, NULL);
 	free(asker);
 }
 
-/* A text that fits, or "". */
-static void
-copy_text(const struct redisReply *reply, char *out, size_t max)
-{
-	size_t len = 0;
-	const char *text = redis_reply_text(reply, &len);
-
-	if (text == NULL || len > max || strlen(text) != len)
-		len = 0;
-	if (len > 0)
-		memcpy(out, text, len);
-	out[len] = '\0';
-}
-
-static bool
-parse(struct inbox *inbox, const struct redisReply *reply, struct entry *out)
-{
-	const struct redisReply *fields = redis_reply_at(reply, 1), *value;
-	char number[TOKEN_MAX + 1];
-	uint64_t wait_ms;
-	const char *id;
-	size_t i, len;
-
-	memset(out, 0, sizeof(*out));
-	out->asker.relay = inbox->relay;
-	id = redis_reply_text(redis_reply_at(reply, 0), &len);
-	if (id == NULL || inbox_id_parse(id, len, &out->id) != 0)
-		return false;
-	for (i = 0; i + 1 < redis_reply_count(fields); i += 2) {
-		value = redis_reply_at(fields, i + 1);
-		if (redis_reply_is(redis_reply_at(fields, i), "m")) {
-			out->doc = redis_reply_text(value, &out->doc_len);
-		} else if (redis_reply_is(redis_reply_at(fields, i), "r")) {
-			copy_text(value, out->asker.node, ROUTE_NODE_MAX);
-		} else if (redis_reply_is(redis_reply_at(fields, i), "t")) {
-			copy_text(value, out->asker.token, TOKEN_MAX);
-		} else if (redis_reply_is(redis_reply_at(fields, i), "c")) {
-			copy_text(value, out->canary, CANARY_TOKEN_MAX);
-		} else if (redis_reply_is(redis_reply_at(fields, i), "w")) {
-			copy_text(value, number, TOKEN_MAX);
-			if (parse_u64(number, 0, API_MAX_WAIT_MS, &wait_ms) ==
-			    0)
-				out->wait_ms = (uint32_t)wait_ms;
-		}
-	}
-	return true;
-}
-
-/* Writes down what is about to be put in which ring. */
-static void
-intend(struct inbox *inbox, const struct entry *entry,
+void
+inbox_intend(struct inbox *inbox, const struct inbox_id *id,
     const struct shard_target *target)
 {
 	const struct shard *shard = &inbox->relay->shards.items[target->slot];
 	struct inbox_state *state = &inbox->state;
 
-	state->intent = entry->id;
+	state->intent = *id;
 	state->ring_seq = ring_head_seq(&shard->down) + 1;
 	state->nonce = shard->table.header->nonce;
 	state->slot = target->slot;
@@ -136,23 +92,41 @@ intend(struct inbox *inbox, const struct entry *entry,
 }
 
 static enum delivery_status
-send_to(struct inbox *inbox, const struct entry *entry,
-    const struct dispatch_doc *doc, const struct shard_target *target)
+put(struct inbox *inbox, const struct letter *letter,
+    const struct shard_target *target, const struct delivery_order *order)
 {
+	struct delivery *delivery = &inbox->relay->delivery;
+	const struct inbox_fields *entry = letter->entry;
+	char reason[OPERATOR_REASON_MAX + 1];
+
+	if (entry->kind != INBOX_KICK)
+		return delivery_send_to(delivery, target, letter->client,
+		    letter->client_len, letter->text, letter->len, order);
+	memcpy(reason, letter->text, letter->len);
+	reason[letter->len] = '\0';
+	return delivery_kick_to(delivery, target, letter->client,
+	    letter->client_len,
+	    entry->code != 0 ? entry->code : OPERATOR_KICK_CODE, reason, order);
+}
+
+static enum delivery_status
+send_to(struct inbox *inbox, const struct letter *letter,
+    const struct shard_target *target)
+{
+	const struct inbox_fields *entry = letter->entry;
 	struct delivery_order order = { on_done, NULL, 0, entry->wait_ms };
-	struct asker *asker = NULL;
+	struct inbox_asker *asker = NULL;
 	enum delivery_status status;
 
-	if (entry->asker.node[0] != '\0') {
+	if (entry->node[0] != '\0') {
 		asker = malloc(sizeof(*asker));
 		if (asker == NULL)
 			return DELIVERY_BUSY;
-		*asker = entry->asker;
+		inbox_asker_init(asker, inbox->relay, entry);
 	}
 	order.owner = asker;
-	intend(inbox, entry, target);
-	status = delivery_send_to(&inbox->relay->delivery, target, doc->target,
-	    doc->target_len, doc->bytes, doc->len, &order);
+	inbox_intend(inbox, &entry->id, target);
+	status = put(inbox, letter, target, &order);
 	crash_mark();
 	if (status != DELIVERY_PENDING) {
 		free(asker);
@@ -166,46 +140,121 @@ send_to(struct inbox *inbox, const struct entry *entry,
 
 /* To whom?  As it was written down, if that was before the last death. */
 static enum delivery_status
-find(struct inbox *inbox, const struct entry *entry,
-    const struct dispatch_doc *doc, struct shard_target *out)
+find(struct inbox *inbox, const struct letter *letter, struct shard_target *out)
 {
 	const struct inbox_state *state = &inbox->state;
 
-	if (inbox->redo && inbox_id_compare(&state->intent, &entry->id) == 0 &&
+	if (inbox->redo &&
+	    inbox_id_compare(&state->intent, &letter->entry->id) == 0 &&
 	    inbox->relay->shards.items[state->slot].attached) {
 		*out = (struct shard_target){ state->slot, state->rec,
 			state->gen };
 		return DELIVERY_PENDING;
 	}
-	return delivery_find(&inbox->relay->delivery, doc->target,
-	    doc->target_len, out);
+	return delivery_find(&inbox->relay->delivery, letter->client,
+	    letter->client_len, out);
+}
+
+/* An earlier life's, for whoever was connected then. */
+static bool
+is_old(const struct inbox *inbox, const struct inbox_fields *entry)
+{
+	if (inbox_id_compare(&entry->id, &inbox->state.old) > 0)
+		return false;
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_OLD, 1);
+	return true;
 }
 
 static enum delivery_status
-deliver(struct inbox *inbox, const struct entry *entry,
-    const struct dispatch_doc *doc)
+deliver(struct inbox *inbox, const struct letter *letter)
 {
-	struct relay *relay = inbox->relay;
 	struct shard_target target;
 	enum delivery_status status;
 
-	status = find(inbox, entry, doc, &target);
-	if (inbox_id_compare(&entry->id, &inbox->state.old) <= 0) {
-		/* An earlier life's, for whoever was connected then. */
-		counter_add(relay_counters(relay), COUNTER_INBOX_OLD, 1);
+	status = find(inbox, letter, &target);
+	if (is_old(inbox, letter->entry))
 		return status == DELIVERY_NOT_CONNECTED ? status :
 							  DELIVERY_UNKNOWN;
-	}
 	if (status == DELIVERY_PENDING)
-		status = send_to(inbox, entry, doc, &target);
+		status = send_to(inbox, letter, &target);
 	if (status == DELIVERY_NOT_CONNECTED && !inbox->redo)
 		/* whoever sent it here has found a route that is stale */
-		routes_touch(&relay->routes, doc->target, doc->target_len);
+		routes_touch(&inbox->relay->routes, letter->client,
+		    letter->client_len);
 	return status;
 }
 
+static enum delivery_status
+bad(const struct inbox *inbox, const char *why)
+{
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_BAD, 1);
+	log_debug("inbox_refused", why);
+	return DELIVERY_NOT_CONNECTED;
+}
+
+static enum delivery_status
+take_dispatch(struct inbox *inbox, const struct inbox_fields *entry)
+{
+	struct dispatch_body body;
+	enum delivery_status status;
+	struct api_fault fault;
+	struct letter letter;
+
+	if (dispatch_body_parse(entry->text, entry->len, &body, &fault) != 0)
+		return bad(inbox, fault.text);
+	if (body.count == 1) {
+		letter = (struct letter){ entry, body.docs[0].target,
+			body.docs[0].target_len, body.docs[0].bytes,
+			body.docs[0].len };
+		status = deliver(inbox, &letter);
+	} else {
+		status = bad(inbox, "more than one document");
+	}
+	dispatch_body_clear(&body);
+	return status;
+}
+
+static enum delivery_status
+take_other(struct inbox *inbox, const struct inbox_fields *entry)
+{
+	const struct letter letter = { entry, entry->client,
+		strlen(entry->client), entry->text, entry->len };
+
+	if (!escape_is_utf8(entry->text, entry->len))
+		return bad(inbox, "field m is not UTF-8");
+	if (entry->kind == INBOX_BROADCAST) {
+		if (is_old(inbox, entry))
+			return DELIVERY_NOT_CONNECTED;
+		return inbox_broadcast_take(inbox, entry);
+	}
+	if (entry->client[0] == '\0')
+		return bad(inbox, "field c is no client id");
+	if (entry->kind == INBOX_KICK &&
+	    (entry->len > OPERATOR_REASON_MAX ||
+		memchr(entry->text, '\0', entry->len) != NULL))
+		return bad(inbox, "field m is no reason to close");
+	return deliver(inbox, &letter);
+}
+
+static enum delivery_status
+take(struct inbox *inbox, const struct inbox_fields *entry)
+{
+	if (entry->text == NULL)
+		return bad(inbox, "no field m");
+	switch (entry->kind) {
+	case INBOX_DISPATCH:
+		return take_dispatch(inbox, entry);
+	case INBOX_TEXT:
+	case INBOX_KICK:
+	case INBOX_BROADCAST:
+		return take_other(inbox, entry);
+	default:
+		return bad(inbox, "field k is not known");
+	}
+}
+
 static void
-taken(struct inbox *inbox, const struct entry *entry)
+taken(struct inbox *inbox, const struct inbox_fields *entry)
 {
 	inbox->state.done = entry->id;
 	inbox->state.count++;
@@ -215,38 +264,27 @@ taken(struct inbox *inbox, const struct entry *entry)
 bool
 inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
 {
-	struct relay *relay = inbox->relay;
-	enum delivery_status status = DELIVERY_NOT_CONNECTED;
-	struct dispatch_body body;
-	struct api_fault fault;
-	struct entry entry;
+	struct inbox_fields entry;
+	struct inbox_asker asker;
+	enum delivery_status status;
 
-	if (!parse(inbox, reply, &entry) ||
+	if (!inbox_fields_parse(reply, &entry) ||
 	    inbox_id_compare(&entry.id, &inbox->state.done) <= 0)
 		return true;
-	if (entry.doc == NULL && entry.canary[0] != '\0') {
-		canary_returned(&relay->canary, SLOT_PATH_INBOX, entry.canary);
+	if (entry.kind == INBOX_CANARY) {
+		canary_returned(&inbox->relay->canary, SLOT_PATH_INBOX,
+		    entry.token);
 		taken(inbox, &entry);
 		return true;
 	}
-	if (entry.doc == NULL ||
-	    dispatch_body_parse(entry.doc, entry.doc_len, &body, &fault) != 0) {
-		counter_add(relay_counters(relay), COUNTER_INBOX_BAD, 1);
-		log_debug("inbox_refused",
-		    entry.doc != NULL ? fault.text : "no field m");
-	} else {
-		if (body.count == 1)
-			status = deliver(inbox, &entry, &body.docs[0]);
-		else
-			counter_add(relay_counters(relay), COUNTER_INBOX_BAD,
-			    1);
-		dispatch_body_clear(&body);
-	}
+	status = take(inbox, &entry);
 	if (status == DELIVERY_BUSY)
 		return false;
-	if (status != DELIVERY_PENDING)
-		tell(&entry.asker, status);
-	counter_add(relay_counters(relay), COUNTER_INBOX_ENTRIES, 1);
+	if (status != DELIVERY_PENDING) {
+		inbox_asker_init(&asker, inbox->relay, &entry);
+		inbox_asker_tell(&asker, status, NULL);
+	}
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_ENTRIES, 1);
 	taken(inbox, &entry);
 	return true;
 }

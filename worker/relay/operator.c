@@ -9,16 +9,19 @@
 #include <string.h>
 
 #include "lib/escape.h"
+#include "worker/relay/reach.h"
 #include "worker/relay/relay.h"
 
 struct operator_wait {
 	struct relay *relay;
 	uint64_t id;
-	bool is_kick;
+	enum inbox_kind kind;
+	char node[ROUTE_NODE_MAX + 1]; /* another one; "": this one */
 };
 
-static void
-reply(struct relay *relay, uint64_t id, const char *status, const char *text)
+void
+operator_reply(struct relay *relay, uint64_t id, const char *status,
+    const char *text, const char *node)
 {
 	Holdfast__Reply message = HOLDFAST__REPLY__INIT;
 
@@ -26,78 +29,44 @@ reply(struct relay *relay, uint64_t id, const char *status, const char *text)
 	message.id = id;
 	message.status = (char *)(uintptr_t)status;
 	message.text = (char *)(uintptr_t)text;
+	message.node = (char *)(uintptr_t)node;
 	worker_send(relay->worker, MSG_REPLY, &message.base);
 }
 
 static void
-tell(struct relay *relay, uint64_t id, bool is_kick, enum delivery_status how)
+end(struct operator_wait *wait, enum delivery_status how)
 {
-	if (is_kick && (how == DELIVERY_DELIVERED || how == DELIVERY_QUEUED))
-		reply(relay, id, "disconnected", NULL);
-	else
-		reply(relay, id, delivery_status_name(how), NULL);
+	struct relay *relay = wait->relay;
+	const char *status = delivery_status_name(how);
+	const char *node = NULL;
+
+	if (how == DELIVERY_DELIVERED || how == DELIVERY_QUEUED) {
+		if (wait->kind == INBOX_KICK)
+			status = "disconnected";
+		node = relay->worker->settings.node.id;
+	}
+	if (how != DELIVERY_NOT_CONNECTED && wait->node[0] != '\0')
+		node = wait->node;
+	operator_reply(relay, wait->id, status, NULL, node);
+	free(wait);
 }
 
 static void
 on_done(void *owner, uint32_t item, enum delivery_status status,
     uint64_t position)
 {
-	struct operator_wait *wait = owner;
-
 	(void)item;
 	(void)position;
-	tell(wait->relay, wait->id, wait->is_kick, status);
-	free(wait);
+	end(owner, status);
 }
 
-static bool
-is_utf8(const uint8_t *bytes, size_t len)
-{
-	size_t at, n;
+/* ---- what is wrong with a request, or NULL */
 
-	for (at = 0; at < len; at += n) {
-		n = escape_utf8_len((const char *)bytes + at, len - at);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
-static enum delivery_status
-start(struct operator_wait *wait, const Holdfast__Request *request)
-{
-	struct delivery_order order = { on_done, wait, 0, 0 };
-	struct delivery *delivery = &wait->relay->delivery;
-	char reason[OPERATOR_REASON_MAX + 1] = "";
-	uint32_t code;
-
-	if (!wait->is_kick)
-		return delivery_send(delivery, request->client,
-		    strlen(request->client), request->payload.data,
-		    request->payload.len, &order);
-	code = request->has_code ? request->code : OPERATOR_KICK_CODE;
-	if (request->has_payload && request->payload.len > 0)
-		memcpy(reason, request->payload.data, request->payload.len);
-	return delivery_kick(delivery, request->client, strlen(request->client),
-	    (uint16_t)code, reason, &order);
-}
-
-/* What is wrong with a request, or NULL. */
 static const char *
-refuse(const Holdfast__Request *request)
+refuse_kick(const Holdfast__Request *request)
 {
-	bool is_kick = strcmp(request->verb, "kick") == 0;
 	size_t len = request->has_payload ? request->payload.len : 0;
 
-	if (!is_kick && strcmp(request->verb, "send") != 0)
-		return "the relay knows send and kick";
-	if (!api_client_id_ok(request->client, strlen(request->client)))
-		return "a client id has 1 to 100 printable ASCII characters "
-		       "and no blank";
-	if (!is_utf8(request->payload.data, len))
-		return "the text is not UTF-8";
-	if (!is_kick)
-		return NULL;
 	if (len > OPERATOR_REASON_MAX ||
 	    (len > 0 && memchr(request->payload.data, '\0', len) != NULL))
 		return "a close reason has at most 123 bytes";
@@ -107,30 +76,111 @@ refuse(const Holdfast__Request *request)
 	return NULL;
 }
 
+static const char *
+refuse(const Holdfast__Request *request, enum inbox_kind kind)
+{
+	if (kind == INBOX_KIND_MAX)
+		return "the relay knows send, dispatch, kick and where";
+	if (!api_client_id_ok(request->client, strlen(request->client)))
+		return "a client id has 1 to 100 printable ASCII characters "
+		       "and no blank";
+	if (request->has_payload &&
+	    !escape_is_utf8((const char *)request->payload.data,
+		request->payload.len))
+		return "the text is not UTF-8";
+	return kind == INBOX_KICK ? refuse_kick(request) : NULL;
+}
+
+/* Is it one document, for that client? */
+static bool
+is_document(const struct forward_what *what, struct api_fault *fault)
+{
+	struct dispatch_body body;
+	bool is_good;
+
+	if (dispatch_body_parse(what->text, what->len, &body, fault) != 0)
+		return false;
+	is_good = !body.is_array &&
+	    body.docs[0].target_len == what->client_len &&
+	    memcmp(body.docs[0].target, what->client, what->client_len) == 0;
+	if (!is_good)
+		api_fault_set(fault, 400, "bad_field",
+		    "the document is for another client");
+	dispatch_body_clear(&body);
+	return is_good;
+}
+
+/* ---- and what becomes of it */
+
+static void
+start(struct operator_wait *wait, const Holdfast__Request *request,
+    const char *text)
+{
+	struct delivery_order order = { on_done, wait, 0, 0 };
+	const struct forward_what what = { .kind = wait->kind,
+		.client = request->client,
+		.client_len = strlen(request->client),
+		.text = text,
+		.len = request->has_payload ? request->payload.len : 0,
+		.code = (uint16_t)(request->has_code ? request->code :
+						       OPERATOR_KICK_CODE) };
+	enum delivery_status status;
+	struct api_fault fault;
+
+	if (wait->kind == INBOX_DISPATCH && !is_document(&what, &fault)) {
+		operator_reply(wait->relay, wait->id, "refused", fault.text,
+		    NULL);
+		free(wait);
+		return;
+	}
+	status = reach_client(wait->relay, &what, &order, wait->node);
+	if (status != DELIVERY_PENDING)
+		end(wait, status);
+}
+
+static enum inbox_kind
+kind_of(const char *verb)
+{
+	if (strcmp(verb, "send") == 0)
+		return INBOX_TEXT;
+	if (strcmp(verb, "dispatch") == 0)
+		return INBOX_DISPATCH;
+	return strcmp(verb, "kick") == 0 ? INBOX_KICK : INBOX_KIND_MAX;
+}
+
 void
 operator_request(struct relay *relay, const Holdfast__Request *request)
 {
+	bool is_where = strcmp(request->verb, "where") == 0;
+	enum inbox_kind kind = kind_of(request->verb);
 	struct operator_wait *wait;
-	enum delivery_status status;
 	const char *problem;
+	char *text;
 
-	problem = refuse(request);
+	problem = refuse(request, is_where ? INBOX_TEXT : kind);
 	if (problem != NULL) {
-		reply(relay, request->id, "refused", problem);
+		operator_reply(relay, request->id, "refused", problem, NULL);
+		return;
+	}
+	if (is_where) {
+		operator_where(relay, request->id, request->client);
 		return;
 	}
 	wait = calloc(1, sizeof(*wait));
-	if (wait == NULL) {
-		reply(relay, request->id, "busy", "no memory");
-		return;
-	}
-	wait->relay = relay;
-	wait->id = request->id;
-	wait->is_kick = strcmp(request->verb, "kick") == 0;
-	status = start(wait, request);
-	if (status != DELIVERY_PENDING) {
-		tell(relay, wait->id, wait->is_kick, status);
+	/* with a NUL behind it */
+	text = calloc(1, (request->has_payload ? request->payload.len : 0) + 1);
+	if (wait == NULL || text == NULL) {
+		operator_reply(relay, request->id, "busy", "no memory", NULL);
 		free(wait);
+	} else {
+		wait->relay = relay;
+		wait->id = request->id;
+		wait->kind = kind;
+		if (request->has_payload && request->payload.len > 0)
+			memcpy(text, request->payload.data,
+			    request->payload.len);
+		start(wait, request, text);
+		shards_wake(&relay->shards);
 	}
-	shards_wake(&relay->shards);
+	free(text);
 }

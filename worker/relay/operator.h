@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests of the operator (`holdfastctl send` and `kick`), which the
- * supervisor hands on as MSG_REQUEST and which MSG_REPLY answers.
+ * Requests of the operator (`holdfastctl send`, `dispatch`, `kick` and
+ * `where`), which the supervisor hands on as MSG_REQUEST and which MSG_REPLY
+ * answers.
  */
 #ifndef HOLDFAST_RELAY_OPERATOR_H
 #define HOLDFAST_RELAY_OPERATOR_H
@@ -15,5 +16,12 @@ struct relay;
 #define OPERATOR_REASON_MAX 123u
 
 void operator_request(struct relay *, const Holdfast__Request *);
+
+/* text and node may be NULL. */
+void operator_reply(struct relay *, uint64_t id, const char *status,
+    const char *text, const char *node);
+
+/* Where Redis says that the client is. */
+void operator_where(struct relay *, uint64_t id, const char *client);
 
 #endif

@@ -37,8 +37,9 @@ static const struct word {
 	{ "receipt", on_receipt,
 	    { { "holdfast", API_TEXT, true, 32 },
 		{ "token", API_TEXT, true, 20 },
-		{ "status", API_TEXT, true, 32 } },
-	    3 },
+		{ "status", API_TEXT, true, 32 },
+		{ "connections", API_WHOLE, false, UINT32_MAX } },
+	    4 },
 	{ "canary", on_canary,
 	    { { "holdfast", API_TEXT, true, 32 },
 		{ "token", API_TEXT, true, CANARY_TOKEN_MAX } },
@@ -72,7 +73,8 @@ on_replaced(struct relay *relay, const json_t *word)
 static void
 on_receipt(struct relay *relay, const json_t *word)
 {
-	forward_receipt(relay, text_of(word, "token"), text_of(word, "status"));
+	forward_receipt(relay, text_of(word, "token"), text_of(word, "status"),
+	    (uint64_t)json_number_value(json_object_get(word, "connections")));
 }
 
 static void
