@@ -9,6 +9,7 @@
 #include "supervisor/control/control_client.h"
 #include "supervisor/drain_lease.h"
 #include "supervisor/drain_progress.h"
+#include "supervisor/fleet/fleet_room.h"
 #include "supervisor/supervisor.h"
 
 #define TICK_US 500000
@@ -22,6 +23,29 @@ add_time(json_t *json, const char *key, uint64_t mono_ms, uint64_t now_ms)
 	clock_rfc3339_format(clock_real_ms() + mono_ms - now_ms, text,
 	    sizeof(text));
 	json_object_set_new(json, key, json_string(text));
+}
+
+/* Whether clients have somewhere to go. */
+static void
+add_room(json_t *json, const struct supervisor *sup,
+    const struct drain_plan *plan)
+{
+	const struct settings *set = &sup->conf.settings;
+	struct fleet_room room;
+
+	if (sup->fleet == NULL)
+		return;
+	room = fleet_room_for(&sup->fleet->members, set->node.id,
+	    node_connections(&sup->node), plan->window_ms,
+	    (double)set->fleet.storm.handshakes_per_second);
+	json_object_set_new(json, "peers",
+	    json_pack("{s:s, s:i, s:I, s:f, s:o}", "absorb",
+		fleet_absorb_name(room.absorb), "healthy", (int)room.peers,
+		"free", (json_int_t)room.free, "handshakes_per_second",
+		room.handshakes, "back_ms",
+		room.back_ms == UINT64_MAX ?
+		    json_null() :
+		    json_integer((json_int_t)room.back_ms)));
 }
 
 static json_t *
@@ -42,6 +66,7 @@ plan_json(const struct supervisor *sup, const struct drain_plan *plan)
 		return NULL;
 	add_time(json, "begin", now + plan->lb_wait_ms, now);
 	add_time(json, "end", now + drain_plan_total_ms(plan), now);
+	add_room(json, sup, plan);
 	return json;
 }
 

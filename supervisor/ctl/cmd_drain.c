@@ -79,6 +79,37 @@ on_progress(const json_t *line, void *arg)
 }
 
 static void
+show_peers(const json_t *peers)
+{
+	const char *absorb = ctl_text(peers, "absorb");
+	char rate[CTL_NUMBER_SIZE], back[CTL_NUMBER_SIZE] = "never";
+
+	if (peers == NULL) {
+		ctl_put_line("peers         none: this node is in no fleet");
+		return;
+	}
+	if (strcmp(absorb, "alone") == 0) {
+		ctl_put_line("peers         none is healthy: clients have "
+			     "nowhere to go");
+		return;
+	}
+	if (json_is_integer(json_object_get(peers, "back_ms")))
+		duration(peers, "back_ms", back);
+	ctl_text_rate(ctl_real(peers, "handshakes_per_second"), rate);
+	ctl_put_line("peers         %lld, with room for %lld connections",
+	    (long long)ctl_int(peers, "healthy"),
+	    (long long)ctl_int(peers, "free"));
+	ctl_put_line("handshakes    %s/s to spare: all back in %s", rate, back);
+	if (strcmp(absorb, "no") == 0)
+		ctl_put_line("the peers cannot take all of them");
+	else if (strcmp(absorb, "slowly") == 0)
+		ctl_put_line("the peers take longer than that: give it a "
+			     "longer --within");
+	else
+		ctl_put_line("the peers can take them");
+}
+
+static void
 show_plan(const json_t *plan)
 {
 	char wait[CTL_NUMBER_SIZE], window[CTL_NUMBER_SIZE];
@@ -96,6 +127,7 @@ show_plan(const json_t *plan)
 	    rate, window);
 	ctl_put_line("ends by       %s, within %s", ctl_text(plan, "end"),
 	    within);
+	show_peers(json_object_get(plan, "peers"));
 	ctl_put_line("nothing has been done");
 }
 

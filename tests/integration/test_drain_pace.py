@@ -163,6 +163,7 @@ def test_plan_does_nothing(start):
     assert abs(plan["rate_per_second"] - 3 / 7200) < 1e-6
     assert plan["begin"] < plan["end"]
     text = node.ctl("drain", "--plan", "--within", "10m").stdout
+    assert "in no fleet" in text and "peers" not in plan
     assert "within 10m" in text and "nothing has been done" in text
     assert node.control("status")["state"] == "ready"
     assert all(client.echo("still here") for client in clients)

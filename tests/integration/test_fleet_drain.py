@@ -74,6 +74,36 @@ def test_one_after_the_other(fleet, redis):
     close(clients)
 
 
+def test_plan_knows_the_peers(fleet, redis):
+    """Whether there is room for those who are to go."""
+    nodes = fleet(3, **SETTINGS, **{"node.capacity": 6,
+                                    "admission.handshakes_per_second": 50})
+    first, second, third = nodes
+
+    def peers():
+        return first.control("drain", plan=True)["peers"]
+
+    wait_until(lambda: peers()["healthy"] == 2, 20)
+    clients = crowd(nodes, 3)
+    wait_until(lambda: peers()["free"] == 6, 20)
+    wait_until(lambda: peers()["absorb"] == "yes", 20)
+    assert peers()["handshakes_per_second"] <= 100
+    assert "the peers can take them" in first.ctl("drain", "--plan").stdout
+    clients += [Client(second, f"more-{n}") for n in range(3)]
+    wait_until(lambda: peers()["free"] == 3, 20)
+    assert peers()["absorb"] == "yes"
+    clients += [Client(third, "one-more")]
+    wait_until(lambda: peers()["absorb"] == "no", 20)
+    assert "cannot take all" in first.ctl("drain", "--plan").stdout
+    third.ctl("drain", "--force")
+    wait_until(lambda: peers()["healthy"] == 1, 20)
+    second.ctl("drain", "--force")
+    wait_until(lambda: peers()["absorb"] == "alone", 20)
+    assert "nowhere to go" in first.ctl("drain", "--plan").stdout
+    assert first.control("status")["state"] == "ready"
+    close(clients)
+
+
 @long
 def test_stop_waits_for_so_long(fleet, redis):
     nodes = fleet(2, **{**SETTINGS, "drain.lease_wait": "1s",
