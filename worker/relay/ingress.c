@@ -12,6 +12,7 @@
 #include "proto/ring_messages.h"
 #include "worker/relay/ingress_batch.h"
 #include "worker/relay/relay.h"
+#include "worker/relay/up_entry.h"
 
 #define RETRY_MS   200u
 #define WAKE_TURNS 4
@@ -220,7 +221,7 @@ read_ahead(struct ingress_source *source)
 			broken(source);
 		if (rc <= 0)
 			return;
-		if (!ingress_message(&entry, &message)) {
+		if (!up_entry_message(&entry, &message)) {
 			counter_add(counters_of(source), COUNTER_INGRESS_BAD,
 			    1);
 			item_at(source, source->head)->is_done = true;

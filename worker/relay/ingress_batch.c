@@ -10,6 +10,7 @@
 
 #include "proto/redis_names.h"
 #include "worker/relay/relay.h"
+#include "worker/relay/up_entry.h"
 
 #define FIELDS	   6u /* arguments for each message */
 #define WORDS	   5u /* in front of them */
@@ -30,17 +31,6 @@ struct batch {
 	char numbers[INGRESS_BATCH][2][NUMBER];
 	char uuids[INGRESS_BATCH][UUID_CHARS];
 };
-
-bool
-ingress_message(const struct ring_entry *entry, struct ring_message *out)
-{
-	if (entry->kind != RING_MESSAGE || entry->len < sizeof(*out))
-		return false;
-	memcpy(out, entry->data, sizeof(*out));
-	return entry->len - sizeof(*out) >= out->id_len &&
-	    api_client_id_ok((const char *)entry->data + sizeof(*out),
-		out->id_len);
-}
 
 static void
 add(struct batch *batch, const char *text, size_t len)
@@ -123,7 +113,7 @@ ingress_batch_send(struct ingress_queue *queue, uint64_t end,
 		item = &source->items[at];
 		/* It may have been changed after it was looked at. */
 		if (item->number >= end ||
-		    !ingress_message(&item->entry, &message))
+		    !up_entry_message(&item->entry, &message))
 			break;
 		bytes += item->entry.len;
 		if (count > 0 && bytes > INGRESS_BATCH_BYTES)

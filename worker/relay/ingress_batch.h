@@ -21,10 +21,6 @@ struct ring_entry;
 /* The reply to a batch: how many were added, or that there are enough. */
 #define INGRESS_FULL (-1)
 
-/* false: it makes no sense.  The client id and payload stand behind *out, in
- * the ring. */
-bool ingress_message(const struct ring_entry *, struct ring_message *out);
-
 /* Sends the first messages of a queue with numbers below end; sets
  * queue->flying.  As redis_link_command(). */
 int ingress_batch_send(struct ingress_queue *, uint64_t end, redis_link_cb *)

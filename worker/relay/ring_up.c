@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "proto/ring_messages.h"
 #include "worker/relay/relay.h"
+#include "worker/relay/up_entry.h"
 
 #define BATCH	       4096 /* entries in one turn of the loop */
 #define FINISH_BATCHES 64
@@ -21,19 +22,13 @@
 static void
 on_route(struct ring_up *up, const struct ring_entry *entry)
 {
-	char id[RECORD_ID_MAX];
-	size_t len;
+	struct up_route route;
 
-	if (entry->len < sizeof(struct ring_route) ||
-	    entry->len > sizeof(struct ring_route) + sizeof(id))
+	if (!up_entry_route(entry, &route))
 		return;
-	len = entry->len - sizeof(struct ring_route);
-	memcpy(id, entry->data + sizeof(struct ring_route), len);
-	if (!api_client_id_ok(id, len))
-		return;
-	routes_touch(&up->relay->routes, id, len);
+	routes_touch(&up->relay->routes, route.id, route.id_len);
 	if (entry->kind == RING_CONNECTED && up->relay->shards.end > 1)
-		rivals_check(&up->relay->rivals, id, len);
+		rivals_check(&up->relay->rivals, route.id, route.id_len);
 }
 
 static void
@@ -41,10 +36,8 @@ on_receipt(struct ring_up *up, const struct ring_entry *entry)
 {
 	struct ring_receipt receipt;
 
-	if (entry->len != sizeof(receipt))
-		return;
-	memcpy(&receipt, entry->data, sizeof(receipt));
-	delivery_receipt(&up->relay->delivery, up->slot, &receipt);
+	if (up_entry_receipt(entry, &receipt))
+		delivery_receipt(&up->relay->delivery, up->slot, &receipt);
 }
 
 static void
