@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """Clients' messages on their way into Redis: none is lost, and repeats can be
 told."""
+import os
 import random
 import select
+import signal
 import threading
 import time
 import zlib
@@ -13,10 +15,11 @@ import node as nodes
 from ingress import Consumer
 from node import LONG, SLOW, wait_until
 # pylint: disable=unused-import
-from redis_fleet import fleet, redis
+from redis_fleet import fleet, redis, relay_pid
 from test_crashpoints import Control, build_has_points
 from test_redis_inbox import restart_relay
 from test_relay_crash import kill, wait_relay
+from upgrading import Upgradable
 from wire import BINARY, CONT, DEFLATE, PING, PONG, RSV1, TEXT, Client, frame
 
 STREAM = {"upstream.mode": "stream", "worker.backoff": "1ms"}
@@ -231,6 +234,52 @@ def test_restarts(fleet, consume):
     node.ctl("restart", "--keepers", seconds=60)
     check(consumer, senders)
     assert consumer.repeats == 0
+
+
+def test_upgrades(fleet, consume):
+    """holdfastd and all workers replaced, three times, under load."""
+    node, consumer = fleet(more={**STREAM, "node.workers": 2},
+                           kind=Upgradable), consume()
+    senders = [Sender(node, f"c{number}", pace=0.001) for number in range(6)]
+    for turn in range(3):
+        before = len(consumer.taken)
+        node.upgrade()
+        wait_until(lambda b=before: len(consumer.taken) > b + 100, 20)
+        assert not consumer.gaps, (turn, consumer.gaps[:3])
+    check(consumer, senders)
+    assert consumer.repeats == 0
+    assert metric(node, "ingress_lost") == 0
+
+
+def test_upgrades_while_relays_die(fleet, consume):
+    """What Redis had from one that died comes again, with its number."""
+    node, consumer = fleet(more={**STREAM, "node.workers": 2},
+                           kind=Upgradable), consume()
+    # An upgrade whose relay dies just then may be refused; the old goes on.
+    node.expects_errors = True
+    senders = [Sender(node, f"c{number}", pace=0.001) for number in range(6)]
+    chance, done = random.Random(11), 0
+
+    def kill_relay(pidfd, goal):
+        wait_until(lambda: len(consumer.taken) >= goal, 20)
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        os.close(pidfd)
+    for _ in range(4):
+        killer = threading.Thread(target=kill_relay, args=(
+            os.pidfd_open(relay_pid(node)),
+            len(consumer.taken) + chance.randrange(1500)))
+        killer.start()
+        done += node.upgrade(check=False)[1] == 0
+        killer.join()
+        wait_until(lambda: all(node.tenants("relay")), 20)
+    check(consumer, senders)
+    print(f"{done} of 4 upgrades, {len(consumer.taken)} messages, "
+          f"{consumer.repeats} repeats")
+    assert done > 0
+    assert metric(node, "ingress_lost") == 0
 
 
 @pytest.mark.parametrize("who", ["hf-r", "hf-g"])
