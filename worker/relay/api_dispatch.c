@@ -140,7 +140,7 @@ dispatch_new(struct api_call *call, const struct dispatch_body *body)
 	for (i = 0; i < body->count; i++) {
 		dispatch->results[i].message_id = at;
 		memcpy(at, body->docs[i].message_id,
-		    body->docs[i].message_id_len + 1);
+		    body->docs[i].message_id_len); /* a NUL is there */
 		at += body->docs[i].message_id_len + 1;
 	}
 	return dispatch;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/relay/dispatch_scan.h"
 #include "worker/relay/json_range.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -88,6 +89,24 @@ read_root(struct dispatch_body *body, const char *bytes, size_t len,
 
 int
 dispatch_body_parse(const char *bytes, size_t len, struct dispatch_body *out,
+    struct api_fault *fault)
+{
+	struct dispatch_doc doc, *docs;
+
+	if (!dispatch_scan(bytes, len, &doc))
+		return dispatch_body_read(bytes, len, out, fault);
+	docs = malloc(sizeof(*docs));
+	if (docs == NULL) {
+		api_fault_set(fault, 503, "busy", "no memory");
+		return -ENOMEM;
+	}
+	*docs = doc;
+	*out = (struct dispatch_body){ NULL, docs, 1, false };
+	return 0;
+}
+
+int
+dispatch_body_read(const char *bytes, size_t len, struct dispatch_body *out,
     struct api_fault *fault)
 {
 	struct dispatch_body body = { NULL, NULL, 0, false };
