@@ -22,6 +22,7 @@ class RedisLoad:
              "channel:bench", "-m", str(messages), *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
+        measure.STARTED.append(self.process)
 
     def wait_ready(self):
         if self.process.stderr.readline() != "ready\n":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What the benchmarks read from the kernel, and the rows they report."""
+import atexit
 import collections
 import json
 import os
@@ -102,6 +103,17 @@ def count_syscalls(pids, seconds):
     return None
 
 
+STARTED = []
+
+
+@atexit.register
+def end_all():
+    """No load outlives a benchmark that failed."""
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+
+
 class Load:
     """A ws_load that runs beside the script; result() waits for its end."""
 
@@ -115,6 +127,7 @@ class Load:
              *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, preexec_fn=pin)
+        STARTED.append(self.process)
 
     def wait_ready(self):
         """Returns when all connections are open or have failed."""
