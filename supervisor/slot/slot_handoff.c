@@ -219,6 +219,10 @@ slot_handoff_start(struct slot *slot, slot_handoff_cb *cb, void *arg)
 
 	if (slot->handoff != NULL)
 		return -EBUSY;
+	/* Slots are still being found: a tenant without settings would serve
+	 * as nobody asked for. */
+	if (slot->sup->gateway_settings == -1)
+		return -EAGAIN;
 	if (header_of(slot) == NULL || slot->to_tenant.channel.fd == -1)
 		return -ENOTCONN;
 	handoff = calloc(1, sizeof(*handoff));
@@ -258,11 +262,12 @@ slot_handoff_replace(struct slot *slot)
 	if (slot->handoff != NULL)
 		return;
 	rc = slot_handoff_start(slot, NULL, NULL);
-	if (rc != 0) {
+	if (rc == 0)
+		return;
+	if (rc != -EAGAIN)
 		log_error("keeper_not_replaced", "tried again",
 		    log_text("slot", slot->label), log_errno(rc));
-		replace_later(slot);
-	}
+	replace_later(slot);
 }
 
 int
