@@ -212,7 +212,10 @@ supervisor_clear(struct supervisor *sup)
 	run_dir_close(&sup->run_dir);
 	event_log_clear(&sup->events);
 	node_conf_clear(&sup->conf);
-	if (sup->base != NULL)
+	if (sup->base != NULL) {
+		/* What was cancelled last is freed in a turn of the loop. */
+		(void)event_base_loop(sup->base, EVLOOP_NONBLOCK);
 		event_base_free(sup->base);
+	}
 	libevent_global_shutdown();
 }

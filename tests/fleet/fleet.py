@@ -33,14 +33,14 @@ BACK_S = 15
 NODE_CONF = """\
 node = {{ id = "{name}"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
          user = ""; workers = 2; pin_cpus = false; capacity = 5000; }};
-listen = ( {{ address = "127.0.0.1"; port = {clients}; }} );
-auth = {{ mode = "none"; trusted_proxies = ( "127.0.0.1" ); }};
+listen = ( {{ address = "{address}"; port = {clients}; }} );
+auth = {{ mode = "none"; trusted_proxies = ( "127.0.0.0/8" ); }};
 upstream = {{ mode = "echo"; }};
-api = {{ port = {api}; }};
-admin = {{ port = {admin}; }};
-agent = {{ enabled = true; port = {agent}; }};
-peer = {{ address = "127.0.0.1"; port = {peer}; }};
-redis = {{ url = "redis://127.0.0.1:{redis}/0"; }};
+api = {{ address = "{address}"; port = {api}; }};
+admin = {{ address = "{address}"; port = {admin}; }};
+agent = {{ enabled = true; address = "{address}"; port = {agent}; }};
+peer = {{ address = "{address}"; port = {peer}; }};
+redis = {{ url = "redis://{address}:{redis}/0"; }};
 membership = {{ lease = "2s"; leader_lease = "2s"; }};
 storm = {{ min_window = "10s"; }};
 drain = {{ window = "10s"; lb_wait = "3s"; lease_wait = "5s"; }};
@@ -50,9 +50,9 @@ log = {{ target = "{dir}/log"; }};
 TEXT = """
 A fleet of {count} nodes on this machine, in {dir}
 
-  clients   wss://127.0.0.1:{front}/ws?client_id=alice   (self-signed)
-  API       http://127.0.0.1:{api}/api/v1/   ... the same on each node
-  Redis     redis-cli -p {redis}
+  clients   wss://{address}:{front}/ws?client_id=alice   (self-signed)
+  API       http://{address}:{api}/api/v1/   ... the same on each node
+  Redis     redis-cli -h {address} -p {redis}
 
 In another terminal:
 
@@ -60,14 +60,14 @@ In another terminal:
   /usr/bin/python3 -c 'import asyncio, ssl, websockets
   async def main():
       tls = ssl.create_default_context(cafile="{dir}/front.pem")
-      uri = "wss://127.0.0.1:{front}/ws?client_id=alice"
+      uri = "wss://{address}:{front}/ws?client_id=alice"
       async for ws in websockets.connect(uri, ssl=tls):
           try:
               async for message in ws: print(message)
           except websockets.ConnectionClosed as closed: print(closed)
   asyncio.run(main())'
-  redis-cli -p {redis} get user-route:alice
-  curl -s http://127.0.0.1:{api}/api/v1/gateway/dispatch -d '{{
+  redis-cli -h {address} -p {redis} get user-route:alice
+  curl -s http://{address}:{api}/api/v1/gateway/dispatch -d '{{
     "target_client_id": "alice", "message_id": "m-1",
     "event_type": "greeting", "payload": {{"text": "hello"}}}}'
 
@@ -164,9 +164,10 @@ def wait_for(fact, seconds=60):
 
 
 class Fleet:
-    def __init__(self, build, folder, base):
+    def __init__(self, build, folder, address, base):
         self.build = build
         self.dir = folder
+        self.address = address
         self.redis = base
         self.front = base + 1
         self.base = base
@@ -181,7 +182,8 @@ class Fleet:
         folder.mkdir()
         path = folder / "holdfast.conf"
         path.write_text(NODE_CONF.format(
-            name=f"n{number}", dir=folder, redis=self.redis,
+            name=f"n{number}", dir=folder, address=self.address,
+            redis=self.redis,
             clients=self.port(number, CLIENTS), api=self.port(number, API),
             admin=self.port(number, ADMIN), peer=self.port(number, PEER),
             agent=self.port(number, AGENT)))
@@ -189,10 +191,10 @@ class Fleet:
 
     def start(self):
         self.parts.append(Part("redis-server", [
-            "redis-server", "--port", self.redis, "--bind", "127.0.0.1",
+            "redis-server", "--port", self.redis, "--bind", self.address,
             "--save", "", "--dir", self.dir], self.dir / "redis.log"))
-        self.wait("redis-server", lambda: answers(self.redis, b"PING\r\n",
-                                                  b"+PONG"))
+        self.wait("redis-server", lambda: self.answers(
+            self.redis, b"PING\r\n", b"+PONG"))
         for number in range(1, NODES + 1):
             path = self.conf(number)
             node = Part(f"node n{number}",
@@ -201,12 +203,12 @@ class Fleet:
                         path.parent / "run/holdfastd.pid")
             self.parts.append(node)
         for number in range(1, NODES + 1):
-            self.wait(f"node n{number}", lambda n=number: answers(
+            self.wait(f"node n{number}", lambda n=number: self.answers(
                 self.port(n, AGENT), b"", b"ready up"))
         self.parts.append(Part("haproxy", ["haproxy", "-db", "-f",
                                            self.balancer()],
                                self.dir / "haproxy.log"))
-        self.wait("haproxy", lambda: answers(self.front, b"", None))
+        self.wait("haproxy", lambda: self.answers(self.front, b"", None))
 
     def balancer(self):
         """The sample, with TLS; its path."""
@@ -214,17 +216,27 @@ class Fleet:
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
              "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-             "-subj", "/CN=127.0.0.1", "-addext",
-             "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out",
+             "-subj", f"/CN={self.address}", "-addext",
+             f"subjectAltName=IP:{self.address}", "-keyout", pem, "-out",
              self.dir / "cert.pem"], check=True, stderr=subprocess.DEVNULL)
         with open(pem, "ab") as out:
             out.write((self.dir / "cert.pem").read_bytes())
         path = self.dir / "haproxy.cfg"
         path.write_text(haproxy_conf(
-            [(f"127.0.0.1:{self.port(n, CLIENTS)}", self.port(n, ADMIN),
+            [(f"{self.address}:{self.port(n, CLIENTS)}", self.port(n, ADMIN),
               self.port(n, AGENT)) for n in range(1, NODES + 1)],
-            bind=f"127.0.0.1:{self.front} ssl crt {pem}"))
+            bind=f"{self.address}:{self.front} ssl crt {pem}"))
         return path
+
+    def answers(self, port, question, wanted):
+        """Whether the port says something that begins like that."""
+        try:
+            with socket.create_connection((self.address, port), 1) as stream:
+                stream.settimeout(1)
+                stream.sendall(question)
+                return wanted is None or stream.recv(64).startswith(wanted)
+        except OSError:
+            return False
 
     def wait(self, what, fact):
         last = self.parts[-1]
@@ -235,8 +247,8 @@ class Fleet:
 
     def tell(self):
         print(TEXT.format(
-            count=NODES, back=BACK_S, dir=self.dir, front=self.front,
-            redis=self.redis, api=self.port(1, API),
+            count=NODES, back=BACK_S, dir=self.dir, address=self.address,
+            front=self.front, redis=self.redis, api=self.port(1, API),
             ctl=self.build / "holdfastctl"), flush=True)
 
     def stop(self):
@@ -250,20 +262,10 @@ class Fleet:
             part.wait()
 
 
-def answers(port, question, wanted):
-    """Whether the port says something that begins like that."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), 1) as stream:
-            stream.settimeout(1)
-            stream.sendall(question)
-            return wanted is None or stream.recv(64).startswith(wanted)
-    except OSError:
-        return False
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100,
                         help="the first of the ports")
     args = parser.parse_args()
@@ -274,7 +276,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.append(True))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-fleet-"))
-    fleet = Fleet(args.build.resolve(), folder, args.port)
+    fleet = Fleet(args.build.resolve(), folder, args.address, args.port)
     is_up = False
     try:
         fleet.start()

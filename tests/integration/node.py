@@ -77,6 +77,15 @@ def wait_until(fact, seconds=10, what=None):
         time.sleep(0.005)
 
 
+def listening(*ports):
+    """The sockets (their inodes) that listen on these ports.  By another
+    inode, somebody else has got the port."""
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    return {each[9] for each in fields
+            if each[3] == "0A" and int(each[1].split(":")[1], 16) in ports}
+
+
 def conf_value(value):
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -342,7 +351,7 @@ class Node:
         """End the node; a list of complaints."""
         complaints = []
         if self.process is not None:
-            ports = [self.port, self.api_port, self.admin_port]
+            sockets = listening(self.port, self.api_port, self.admin_port)
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGINT)
             try:
@@ -353,20 +362,18 @@ class Node:
                 self.process.wait()
             if self.process.returncode != self.expected_exit:
                 complaints.append(f"exit code {self.process.returncode}")
-            complaints += self.leftover_sockets(ports)
+            complaints += self.leftover_sockets(sockets)
             complaints += self.bad_lines()
         return complaints
 
-    def leftover_sockets(self, ports):
+    def leftover_sockets(self, sockets):
         for name in ("control.sock", "holdfastd.pid", "supervisor.sock",
                      "slots", "settings"):
             if self.expected_exit == 0 and (self.run_dir / name).exists():
                 yield f"{name} is left"
-        for port in ports:
-            if port and not self.pass_fds:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        yield f"port {port} is still open"
+        if not self.pass_fds and sockets & listening(
+                self.port, self.api_port, self.admin_port):
+            yield "a port is still open"
 
     def bad_lines(self):
         for line in self.log().splitlines():

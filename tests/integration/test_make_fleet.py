@@ -20,28 +20,17 @@ pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None,
                                 reason="haproxy is not installed")
 
 
-def free_ports(count=40):
-    """The first of so many that nobody listens on now."""
-    for base in range(20000, 60000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for number, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", base + number))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
+# Nobody else listens there: ports that are any to the others are not ours.
+ADDRESS = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+PORT = 8100
 
 
 @pytest.fixture
 def fleet():
     """The script, and its lines as they come."""
-    base = free_ports()
     script = subprocess.Popen(
-        [ROOT / "tests/fleet/fleet.py", "--build", BUILD, "--port", str(base)],
+        [ROOT / "tests/fleet/fleet.py", "--build", BUILD,
+         "--address", ADDRESS, "--port", str(PORT)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True)
     lines = []
@@ -53,7 +42,7 @@ def fleet():
     text = "".join(lines)
     assert script.poll() is None, text
     folder = pathlib.Path(re.search(r"machine, in (\S+)", text)[1])
-    yield base, folder, lines
+    yield folder, lines
     script.send_signal(signal.SIGINT)
     assert script.wait(60 * PATIENCE) == 0, lines
     reader.join()
@@ -61,17 +50,17 @@ def fleet():
     assert not folder.exists()
     for number in range(40):
         with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", base + number)) != 0
+            assert probe.connect_ex((ADDRESS, PORT + number)) != 0
 
 
 class Secure:
     """A client through the balancer's TLS."""
 
-    def __init__(self, base, folder, name):
+    def __init__(self, folder, name):
         tls = ssl.create_default_context(cafile=folder / "front.pem")
-        plain = socket.create_connection(("127.0.0.1", base + 1))
+        plain = socket.create_connection((ADDRESS, PORT + 1))
         plain.settimeout(20 * PATIENCE)
-        self.stream = tls.wrap_socket(plain, server_hostname="127.0.0.1")
+        self.stream = tls.wrap_socket(plain, server_hostname=ADDRESS)
         self.stream.sendall(request(f"/ws?client_id={name}"))
         self.bytes = b""
         head = self.take(until=b"\r\n\r\n")
@@ -104,9 +93,9 @@ def ctl(folder, number, *words):
 
 
 def test_fleet(fleet):
-    base, folder, lines = fleet
+    folder, lines = fleet
     wait_until(lambda: ctl(folder, 1, "nodes").count("healthy") == 3, 20)
-    client = Secure(base, folder, "alice")
+    client = Secure(folder, "alice")
     assert client.echo(b"hello")
     for number in (1, 2, 3):
         for row in ctl(folder, number, "workers").splitlines()[1:]:
