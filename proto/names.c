@@ -49,6 +49,7 @@ slot_fd_kind_name(uint32_t kind)
 		[SLOT_FD_RING_DOWN] = "ring_down",
 		[SLOT_FD_RING_DOWN_EVENT] = "ring_down_event",
 		[SLOT_FD_API_LISTENER] = "api_listener",
+		[SLOT_FD_PEER_LISTENER] = "peer_listener",
 		[SLOT_FD_SETTINGS] = "settings",
 		[SLOT_FD_LOG] = "log",
 		[SLOT_FD_HANDOFF] = "handoff",

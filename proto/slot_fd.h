@@ -29,11 +29,12 @@ enum slot_fd_kind {
 	SLOT_FD_RING_UP_EVENT,
 	SLOT_FD_RING_DOWN, /* relay -> gateway; index = gateway slot */
 	SLOT_FD_RING_DOWN_EVENT,
-	SLOT_FD_API_LISTENER, /* relay: HTTP API */
-	SLOT_FD_SETTINGS,     /* sealed memfd: packed Settings message */
-	SLOT_FD_LOG,	      /* replaces fd 2, never stored */
-	SLOT_FD_HANDOFF,      /* to the other tenant of a handoff */
-	SLOT_FD_GIVEN_TABLE,  /* a taker's: where the slot comes from */
+	SLOT_FD_API_LISTENER,  /* relay: HTTP API */
+	SLOT_FD_SETTINGS,      /* sealed memfd: packed Settings message */
+	SLOT_FD_LOG,	       /* replaces fd 2, never stored */
+	SLOT_FD_HANDOFF,       /* to the other tenant of a handoff */
+	SLOT_FD_GIVEN_TABLE,   /* a taker's: where the slot comes from */
+	SLOT_FD_PEER_LISTENER, /* relay: other nodes, see relay/lease.h */
 	SLOT_FD_KIND_MAX
 };
 #define SLOT_FD_OWN 0xffffu

@@ -123,7 +123,7 @@ admin_start(struct supervisor *sup)
 {
 	struct listener *listener = &sup->listeners.admin;
 	struct evhttp *http;
-	int rc = agent_open(sup);
+	int rc = agent_start(sup);
 
 	if (rc != 0 || listener->fd == -1)
 		return rc;
@@ -150,7 +150,7 @@ admin_start(struct supervisor *sup)
 void
 admin_stop(struct supervisor *sup)
 {
-	agent_close(sup);
+	agent_stop(sup);
 	if (sup->admin.http == NULL)
 		return;
 	evhttp_free(sup->admin.http);

@@ -8,7 +8,7 @@
 
 #include <event2/http.h>
 
-#include "supervisor/line_port.h"
+#include "lib/line_port.h"
 
 struct supervisor;
 

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#include "lib/log.h"
 #include "supervisor/fleet/fleet_deaf.h"
 #include "supervisor/supervisor.h"
 
@@ -57,24 +56,17 @@ say(char out[LINE_PORT_MAX], void *arg)
 }
 
 int
-agent_open(struct supervisor *sup)
+agent_start(struct supervisor *sup)
 {
-	const struct settings_fleet *set = &sup->conf.settings.fleet;
-	int rc;
+	int fd = sup->listeners.agent.fd;
 
-	if (!set->agent.enabled)
-		return 0;
-	rc = line_port_open(&sup->admin.agent, sup->base, set->agent.address,
-	    (uint16_t)set->agent.port, "agent", say, sup);
-	if (rc != 0)
-		log_error("agent_failed", "the agent port cannot be opened",
-		    log_text("address", set->agent.address),
-		    log_uint("port", set->agent.port), log_errno(rc));
-	return rc;
+	return fd == -1 ?
+	    0 :
+	    line_port_start(&sup->admin.agent, sup->base, fd, say, sup);
 }
 
 void
-agent_close(struct supervisor *sup)
+agent_stop(struct supervisor *sup)
 {
-	line_port_close(&sup->admin.agent);
+	line_port_stop(&sup->admin.agent);
 }

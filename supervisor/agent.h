@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "supervisor/line_port.h"
+#include "lib/line_port.h"
 
 struct supervisor;
 
@@ -25,8 +25,8 @@ struct agent_state {
 /* Pure: the line, with its newline; its length. */
 size_t agent_line(const struct agent_state *state, char out[LINE_PORT_MAX]);
 
-/* -errno; 0 when the settings want none. */
-int agent_open(struct supervisor *sup);
-void agent_close(struct supervisor *sup);
+/* -ENOMEM; 0 when the settings want none. */
+int agent_start(struct supervisor *sup);
+void agent_stop(struct supervisor *sup);
 
 #endif

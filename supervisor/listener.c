@@ -4,159 +4,21 @@
  */
 #include "supervisor/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/parse.h"
+#include "supervisor/listener_address.h"
+#include "supervisor/listener_inherit.h"
 
-#define LISTEN_FDS_START 3
-#define ADMIN_BACKLOG	 64
-#define API_BACKLOG	 1024
-
-/* What the service manager gave us and nobody has claimed yet. */
-struct inherited {
-	int first;
-	int count;
-	bool taken[64];
-	char name[64][16]; /* from LISTEN_FDNAMES, or empty */
-};
-
-int
-listener_address_parse(const char *text, uint16_t port,
-    struct sockaddr_storage *out, socklen_t *out_len)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		*out_len = sizeof(*in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		*out_len = sizeof(*in6);
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static uint16_t
-port_of(const struct sockaddr_storage *address)
-{
-	if (address->ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)address)->sin_port);
-}
-
-static bool
-same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET6)
-		return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-			   &((const struct sockaddr_in6 *)b)->sin6_addr,
-			   sizeof(struct in6_addr)) == 0;
-	return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-	    ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-}
-
-static bool
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	return same_host(a, b) && port_of(a) == port_of(b);
-}
-
-/* The environment is cleaned in every case: workers must not see it. */
-static void
-find_inherited(struct inherited *in)
-{
-	const char *pid_text = getenv("LISTEN_PID");
-	const char *fds_text = getenv("LISTEN_FDS");
-	const char *names = getenv("LISTEN_FDNAMES");
-	uint64_t pid, fds;
-
-	memset(in, 0, sizeof(*in));
-	in->first = LISTEN_FDS_START;
-	if (pid_text != NULL && fds_text != NULL &&
-	    parse_u64(pid_text, 1, INT32_MAX, &pid) == 0 &&
-	    (pid_t)pid == getpid() &&
-	    parse_u64(fds_text, 1, sizeof(in->taken) / sizeof(in->taken[0]),
-		&fds) == 0)
-		in->count = (int)fds;
-	for (int i = 0; i < in->count && names != NULL; i++) {
-		size_t len = strcspn(names, ":");
-
-		if (len < sizeof(in->name[i]))
-			memcpy(in->name[i], names, len);
-		names = names[len] == ':' ? names + len + 1 : NULL;
-	}
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	for (int i = 0; i < in->count; i++)
-		(void)fd_set_cloexec(in->first + i, true);
-}
-
-static bool
-is_listening_stream(int fd)
-{
-	int type = 0, listening = 0;
-	socklen_t len = sizeof(type);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	    type == SOCK_STREAM &&
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-	    listening;
-}
-
-static int
-adopt(struct inherited *in, const struct sockaddr_storage *wanted,
-    const char *name)
-{
-	for (int i = 0; i < in->count; i++) {
-		struct sockaddr_storage have;
-		socklen_t len = sizeof(have);
-		int fd = in->first + i;
-
-		if (in->taken[i] || !is_listening_stream(fd) ||
-		    getsockname(fd, (struct sockaddr *)&have, &len) != 0 ||
-		    !same_host(&have, wanted))
-			continue;
-		if (port_of(wanted) == 0 ? strcmp(in->name[i], name) != 0 :
-					   port_of(&have) != port_of(wanted))
-			continue;
-		in->taken[i] = true;
-		return fd;
-	}
-	return -1;
-}
-
-static void
-close_unclaimed(const struct inherited *in)
-{
-	for (int i = 0; i < in->count; i++) {
-		int fd = in->first + i;
-
-		if (in->taken[i])
-			continue;
-		log_warn("listen_fd_unused",
-		    "no address of the configuration matches it",
-		    log_int("fd", fd));
-		fd_close(&fd);
-	}
-}
+#define ADMIN_BACKLOG 64
+#define API_BACKLOG   1024
+#define LINE_BACKLOG  128
 
 /* Set on the listener, inherited by what it accepts.  SO_OOBINLINE: urgent
  * data outside the stream would falsify the kernel's byte counts. */
@@ -198,7 +60,7 @@ open_socket(const struct sockaddr_storage *address, socklen_t len,
 
 /* Already there, from before us; what the service manager keeps is a copy. */
 static int
-listener_keep(const struct listener *listener, struct inherited *in)
+listener_keep(const struct listener *listener, struct listener_inherit *in)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
@@ -206,14 +68,14 @@ listener_keep(const struct listener *listener, struct inherited *in)
 
 	if (getsockname(listener->fd, (struct sockaddr *)&address, &len) == -1)
 		return -errno;
-	copy = adopt(in, &address, "");
+	copy = listener_inherit_take(in, &address, "");
 	fd_close(&copy);
 	return 0;
 }
 
 static int
 listener_open(struct listener *listener, const char *text, uint32_t port,
-    uint32_t backlog, const char *name, struct inherited *in)
+    uint32_t backlog, const char *name, struct listener_inherit *in)
 {
 	struct sockaddr_storage address;
 	socklen_t len;
@@ -224,7 +86,7 @@ listener_open(struct listener *listener, const char *text, uint32_t port,
 	rc = listener_address_parse(text, (uint16_t)port, &address, &len);
 	if (rc != 0)
 		return rc;
-	listener->fd = adopt(in, &address, name);
+	listener->fd = listener_inherit_take(in, &address, name);
 	listener->adopted = listener->fd != -1;
 	if (!listener->adopted)
 		rc = open_socket(&address, len, backlog, &listener->fd);
@@ -239,7 +101,7 @@ listener_open(struct listener *listener, const char *text, uint32_t port,
 		return rc;
 	}
 	snprintf(listener->address, sizeof(listener->address), "%s", text);
-	listener->port = port_of(&address);
+	listener->port = listener_address_port(&address);
 	listener->asked_port = port;
 	return 0;
 }
@@ -286,7 +148,7 @@ int
 listener_open_client(struct listener *listener,
     const struct settings_listen *listen)
 {
-	struct inherited none = { .count = 0 };
+	struct listener_inherit none = { .count = 0 };
 
 	listener->asked_backlog = listen->backlog;
 	return listener_open(listener, listen->address, listen->port,
@@ -333,13 +195,42 @@ place_for(const struct listener_set *set, const struct settings_listen *listen,
 	return place;
 }
 
+struct single {
+	struct listener *listener;
+	bool is_wanted;
+	const char *address;
+	uint32_t port;
+	uint32_t backlog;
+	const char *name;
+};
+
+static struct single
+single_of(struct listener_set *set, const struct settings *settings,
+    uint32_t which)
+{
+	const struct settings_fleet *fleet = &settings->fleet;
+	const struct single all[LISTENER_SINGLES] = {
+		{ &set->api, settings->api.enabled, settings->api.address,
+		    settings->api.port, API_BACKLOG, LISTENER_NAME_API },
+		{ &set->admin, settings->admin.enabled, settings->admin.address,
+		    settings->admin.port, ADMIN_BACKLOG, LISTENER_NAME_ADMIN },
+		{ &set->agent, fleet->agent.enabled, fleet->agent.address,
+		    fleet->agent.port, LINE_BACKLOG, LISTENER_NAME_AGENT },
+		{ &set->peers, listener_set_wants_peers(settings),
+		    fleet->peer.address, fleet->peer.port, LINE_BACKLOG,
+		    LISTENER_NAME_PEERS },
+	};
+
+	return all[which];
+}
+
 static int
 open_all(struct listener_set *set, const struct settings *settings,
-    struct inherited *in, const char **out_address, uint32_t *out_port)
+    struct listener_inherit *in, const char **out_address, uint32_t *out_port)
 {
 	bool used[SLOT_MAX_LISTENERS] = { false };
 	uint32_t i, place;
-	int rc;
+	int rc = 0;
 
 	for (i = 0; i < settings->listen_count; i++) {
 		const struct settings_listen *listen = &settings->listen[i];
@@ -357,26 +248,19 @@ open_all(struct listener_set *set, const struct settings *settings,
 			set->count = place + 1;
 		listener_tell(&set->clients[place], "clients");
 	}
-	if (settings->api.enabled) {
-		*out_address = settings->api.address;
-		*out_port = settings->api.port;
-		rc = listener_open(&set->api, settings->api.address,
-		    settings->api.port, API_BACKLOG, LISTENER_NAME_API, in);
-		if (rc != 0)
-			return rc;
-		listener_tell(&set->api, "api");
+	for (i = 0; rc == 0 && i < LISTENER_SINGLES; i++) {
+		const struct single one = single_of(set, settings, i);
+
+		if (!one.is_wanted)
+			continue;
+		*out_address = one.address;
+		*out_port = one.port;
+		rc = listener_open(one.listener, one.address, one.port,
+		    one.backlog, one.name, in);
+		if (rc == 0)
+			listener_tell(one.listener, one.name);
 	}
-	if (settings->admin.enabled) {
-		*out_address = settings->admin.address;
-		*out_port = settings->admin.port;
-		rc = listener_open(&set->admin, settings->admin.address,
-		    settings->admin.port, ADMIN_BACKLOG, LISTENER_NAME_ADMIN,
-		    in);
-		if (rc != 0)
-			return rc;
-		listener_tell(&set->admin, "admin");
-	}
-	return 0;
+	return rc;
 }
 
 void
@@ -387,21 +271,21 @@ listener_set_init(struct listener_set *set)
 	memset(set, 0, sizeof(*set));
 	for (i = 0; i < SLOT_MAX_LISTENERS; i++)
 		set->clients[i].fd = -1;
-	set->api.fd = set->admin.fd = -1;
+	set->api.fd = set->admin.fd = set->agent.fd = set->peers.fd = -1;
 }
 
 int
 listener_set_open(struct listener_set *set, const struct settings *settings,
     char *error, size_t size)
 {
-	struct inherited in;
+	struct listener_inherit in;
 	const char *address = "";
 	uint32_t port = 0;
 	int rc;
 
-	find_inherited(&in);
+	listener_inherit_find(&in);
 	rc = open_all(set, settings, &in, &address, &port);
-	close_unclaimed(&in);
+	listener_inherit_close_rest(&in);
 	if (rc != 0) {
 		snprintf(error, size, "cannot listen on %s port %u: %s",
 		    address, port, strerror(-rc));
@@ -416,16 +300,16 @@ is_of_address(int fd, const char *text, uint32_t port,
     struct sockaddr_storage *have)
 {
 	struct sockaddr_storage wanted;
-	socklen_t len = sizeof(*have), wanted_len;
+	socklen_t len;
 
-	if (fd == -1 || !is_listening_stream(fd) ||
-	    getsockname(fd, (struct sockaddr *)have, &len) == -1)
+	if (!listener_address_of(fd, have))
 		return false;
 	if (port == 0)
-		port = port_of(have);
-	return listener_address_parse(text, (uint16_t)port, &wanted,
-		   &wanted_len) == 0 &&
-	    same_address(have, &wanted);
+		port = listener_address_port(have);
+	return listener_address_parse(text, (uint16_t)port, &wanted, &len) ==
+	    0 &&
+	    listener_address_same_host(have, &wanted) &&
+	    listener_address_port(have) == port;
 }
 
 static void
@@ -441,7 +325,7 @@ listener_adopt(struct listener *listener, const char *text, uint32_t port,
 	listener->fd = fd;
 	listener->asked_port = port;
 	listener->adopted = true;
-	listener->port = port_of(&have);
+	listener->port = listener_address_port(&have);
 	snprintf(listener->address, sizeof(listener->address), "%s", text);
 }
 
@@ -477,6 +361,24 @@ listener_set_adopt_api(struct listener_set *set,
 		fd_close(&fd);
 }
 
+bool
+listener_set_wants_peers(const struct settings *settings)
+{
+	return settings->redis.url[0] != '\0' &&
+	    settings->fleet.peer.address[0] != '\0';
+}
+
+void
+listener_set_adopt_peers(struct listener_set *set,
+    const struct settings *settings, int fd)
+{
+	if (listener_set_wants_peers(settings))
+		listener_adopt(&set->peers, settings->fleet.peer.address,
+		    settings->fleet.peer.port, fd);
+	else
+		fd_close(&fd);
+}
+
 void
 listener_set_close(struct listener_set *set)
 {
@@ -486,5 +388,7 @@ listener_set_close(struct listener_set *set)
 		fd_close(&set->clients[i].fd);
 	fd_close(&set->api.fd);
 	fd_close(&set->admin.fd);
+	fd_close(&set->agent.fd);
+	fd_close(&set->peers.fd);
 	set->count = 0;
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The listen sockets of a node: for clients (handed to the gateways), the API
- * (handed to the relay) and the admin pages (ours).  Opened here, or adopted
- * from the service manager by their address (sd_listen_fds(3)).
+ * (handed to the relay), the admin pages and load balancers' agents (ours), and
+ * other nodes (ours, and handed to the relay, which answers while there is no
+ * supervisor).  Opened here, or adopted from the service manager by their
+ * address (sd_listen_fds(3)).
  */
 #ifndef HOLDFAST_SUPERVISOR_LISTENER_H
 #define HOLDFAST_SUPERVISOR_LISTENER_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "proto/settings.h"
 #include "proto/slot_fd.h"
@@ -30,6 +30,11 @@ struct listener {
 #define LISTENER_NAME_CLIENTS "clients"
 #define LISTENER_NAME_API     "api"
 #define LISTENER_NAME_ADMIN   "admin"
+#define LISTENER_NAME_AGENT   "agent"
+#define LISTENER_NAME_PEERS   "peers"
+
+/* Those of which there is one at most. */
+#define LISTENER_SINGLES 4u
 
 /* A listener keeps its place in clients for life (SLOT_MAX_LISTENERS): that is
  * its index for the workers.  One that was removed leaves its address there,
@@ -39,6 +44,8 @@ struct listener_set {
 	uint32_t count; /* of places, with and without one */
 	struct listener api;
 	struct listener admin;
+	struct listener agent;
+	struct listener peers;
 };
 
 void listener_set_init(struct listener_set *set);
@@ -46,13 +53,17 @@ void listener_set_init(struct listener_set *set);
  * failure (-errno) all are closed and error names the address. */
 int listener_set_open(struct listener_set *set, const struct settings *settings,
     char *error, size_t size);
-/* A socket from before us gets the place that it had, or becomes the API's, if
- * the settings name its address and there is none yet.  Takes fd, which may be
- * -1, in every case. */
+/* A socket from before us gets the place that it had, or becomes the API's or
+ * the peers', if the settings name its address and there is none yet.  Takes
+ * fd, which may be -1, in every case. */
 void listener_set_adopt(struct listener_set *set,
     const struct settings *settings, uint32_t place, int fd);
 void listener_set_adopt_api(struct listener_set *set,
     const struct settings *settings, int fd);
+void listener_set_adopt_peers(struct listener_set *set,
+    const struct settings *settings, int fd);
+/* Do the settings want a socket for other nodes? */
+bool listener_set_wants_peers(const struct settings *settings);
 void listener_set_close(struct listener_set *set);
 
 /* For clients, as configured; the backlog is capped to what the kernel allows.
@@ -62,9 +73,5 @@ int listener_open_client(struct listener *listener,
 void listener_set_backlog(struct listener *listener,
     const struct settings_listen *wanted);
 void listener_tell(const struct listener *listener, const char *purpose);
-
-/* Parses an IPv4 or IPv6 literal.  -EINVAL. */
-int listener_address_parse(const char *text, uint16_t port,
-    struct sockaddr_storage *out, socklen_t *out_len);
 
 #endif

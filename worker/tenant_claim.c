@@ -106,6 +106,7 @@ is_claimed(const struct worker *worker, uint32_t kind)
 	case SLOT_FD_NODE:
 		return true;
 	case SLOT_FD_API_LISTENER:
+	case SLOT_FD_PEER_LISTENER:
 		return worker->ops->kind == SLOT_KIND_RELAY;
 	case SLOT_FD_ARENA:
 	case SLOT_FD_LISTENER:

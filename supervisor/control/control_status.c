@@ -35,7 +35,6 @@ static json_t *
 listeners_json(const struct supervisor *sup)
 {
 	const struct listener_set *set = &sup->listeners;
-	const struct settings_fleet *conf = &sup->conf.settings.fleet;
 	json_t *list = json_array();
 	uint32_t i;
 
@@ -43,11 +42,8 @@ listeners_json(const struct supervisor *sup)
 		add_listener(list, &set->clients[i], "clients");
 	add_listener(list, &set->api, "api");
 	add_listener(list, &set->admin, "admin");
-	add_port(list, sup->admin.agent.listener != NULL, conf->agent.address,
-	    sup->admin.agent.port, "agent");
-	if (sup->fleet != NULL)
-		add_port(list, sup->fleet->peer.listener != NULL,
-		    conf->peer.address, sup->fleet->peer.port, "peers");
+	add_listener(list, &set->agent, "agent");
+	add_listener(list, &set->peers, "peers");
 	return list;
 }
 

@@ -177,24 +177,17 @@ open_link(struct fleet *fleet)
 }
 
 static int
-open_peer(struct fleet *fleet)
+start_peer(struct fleet *fleet)
 {
-	const struct settings *set = &fleet->sup->conf.settings;
-	int rc;
+	int fd = fleet->sup->listeners.peers.fd;
 
-	if (set->fleet.peer.address[0] == '\0') {
+	if (fd == -1) {
 		log_warn("no_peer_port",
 		    "this node is never declared dead: set peer.address");
 		return 0;
 	}
-	rc = line_port_open(&fleet->peer, fleet->sup->base,
-	    set->fleet.peer.address, (uint16_t)set->fleet.peer.port, "peers",
+	return line_port_start(&fleet->peer, fleet->sup->base, fd,
 	    say_who_we_are, fleet);
-	if (rc != 0)
-		log_error("peer_failed", "the peer port cannot be opened",
-		    log_text("address", set->fleet.peer.address),
-		    log_uint("port", set->fleet.peer.port), log_errno(rc));
-	return rc;
 }
 
 static int
@@ -238,7 +231,7 @@ fleet_start(struct supervisor *sup, bool is_new)
 	    clock_mono_ms());
 	fleet_lead_init(fleet);
 	fleet_cut_load(fleet);
-	rc = open_peer(fleet);
+	rc = start_peer(fleet);
 	if (rc == 0)
 		rc = open_link(fleet);
 	if (rc == 0)
@@ -268,7 +261,7 @@ fleet_stop(struct supervisor *sup)
 	if (fleet->refusal != NULL)
 		event_free(fleet->refusal);
 	redis_link_free(fleet->link);
-	line_port_close(&fleet->peer);
+	line_port_stop(&fleet->peer);
 	fleet_lead_clear(fleet);
 	fleet_members_clear(&fleet->members);
 	free(fleet);

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "lib/line_port.h"
 #include "lib/redis_link.h"
 #include "supervisor/fleet/fleet_args.h"
 #include "supervisor/fleet/fleet_cut.h"
@@ -21,7 +22,6 @@
 #include "supervisor/fleet/fleet_observe.h"
 #include "supervisor/fleet/fleet_permit.h"
 #include "supervisor/fleet/leader.h"
-#include "supervisor/line_port.h"
 
 struct supervisor;
 

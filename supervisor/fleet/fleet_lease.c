@@ -132,13 +132,14 @@ put_fields(struct fleet *fleet)
 {
 	const struct supervisor *sup = fleet->sup;
 	const struct settings *set = &sup->conf.settings;
+	const struct listener *peers = &sup->listeners.peers;
 	double rate = sup->rates.per_second[RATE_HANDSHAKES];
 	struct fleet_args *args = &fleet->args;
 	char peer[80] = "";
 
-	if (fleet->peer.listener != NULL)
-		fleet_member_peer_format(set->fleet.peer.address,
-		    fleet->peer.port, peer, sizeof(peer));
+	if (peers->fd != -1)
+		fleet_member_peer_format(peers->address, peers->port, peer,
+		    sizeof(peer));
 	fleet_args_text(args, "peer");
 	fleet_args_text(args, peer);
 	fleet_args_text(args, "region");

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "supervisor/listener.h"
+#include "supervisor/listener_address.h"
 
 struct peer_probe {
 	int fd;		     /* owned */

@@ -10,7 +10,7 @@
 
 #include <event2/event.h>
 
-#include "supervisor/fleet/peer_line.h"
+#include "proto/peer_line.h"
 
 enum peer_probe_result {
 	PEER_PROBE_ANSWERED,

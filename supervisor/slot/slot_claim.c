@@ -170,6 +170,8 @@ take_listeners(struct supervisor *sup, const struct slot_claim *claim)
 		    take(claim, SLOT_FD_LISTENER, i));
 	listener_set_adopt_api(&sup->listeners, settings,
 	    take(claim, SLOT_FD_API_LISTENER, 0));
+	listener_set_adopt_peers(&sup->listeners, settings,
+	    take(claim, SLOT_FD_PEER_LISTENER, 0));
 }
 
 /* The gateways' tables that the relay knows. */

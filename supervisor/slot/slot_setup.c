@@ -95,6 +95,7 @@ add_relay(struct bundle *bundle, const struct slot *slot)
 
 	add(bundle, SLOT_FD_SETTINGS, 0, sup->relay_settings);
 	add(bundle, SLOT_FD_API_LISTENER, 0, sup->listeners.api.fd);
+	add(bundle, SLOT_FD_PEER_LISTENER, 0, sup->listeners.peers.fd);
 	for (i = 0; i < sup->gateways; i++) {
 		add(bundle, SLOT_FD_TABLE, i, sup->slots[i]->memory.table_fd);
 		add_rings(bundle, sup->slots[i]);

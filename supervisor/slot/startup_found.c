@@ -150,7 +150,9 @@ must_wait(const struct supervisor *sup)
 		return true;
 	if (readopt_missing(sup) > 0 && sup->node_fd == -1)
 		return true;
-	return set->api.enabled && sup->listeners.api.fd == -1 &&
+	return ((set->api.enabled && sup->listeners.api.fd == -1) ||
+		   (listener_set_wants_peers(set) &&
+		       sup->listeners.peers.fd == -1)) &&
 	    sup->relay->state == SLOT_AWAITED;
 }
 

@@ -21,7 +21,7 @@
 
 #define FIRST_FD     3 /* SD_LISTEN_FDS_START */
 #define ASIDE_FD     256
-#define MAX_FDS	     (SLOT_MAX_LISTENERS + 2 + UPGRADE_CHILD_FDS)
+#define MAX_FDS	     (SLOT_MAX_LISTENERS + LISTENER_SINGLES + UPGRADE_CHILD_FDS)
 #define EXIT_NO_EXEC 127
 
 /* What is inherited, in the order of the numbers it gets. */
@@ -61,6 +61,8 @@ collect(const struct upgrade_child_spec *spec, struct heritage *all)
 	if (set != NULL) {
 		add_listener(all, &set->api, LISTENER_NAME_API);
 		add_listener(all, &set->admin, LISTENER_NAME_ADMIN);
+		add_listener(all, &set->agent, LISTENER_NAME_AGENT);
+		add_listener(all, &set->peers, LISTENER_NAME_PEERS);
 	}
 	for (i = 0; i < UPGRADE_CHILD_FDS; i++) {
 		if (spec->fd[i].fd == -1)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/fleet/peer_line.h"
+#include "proto/peer_line.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

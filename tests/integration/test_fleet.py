@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """A fleet on one machine: leases, a leader, limits, the dead, Redis away."""
 import os
+import re
 import signal
+import socket
 import time
 
 import pytest
@@ -73,6 +75,13 @@ def kill_all(node):
         os.kill(pid, signal.SIGKILL)
     node.process.wait()
     node.expected_exit = -signal.SIGKILL
+
+
+def peer_line(redis, name):
+    """What the node says to other nodes: the words."""
+    host, port = redis("HGET", f"{{main}}:node:{name}", "peer").split()
+    with socket.create_connection((host, int(port)), 10 * PATIENCE) as sock:
+        return sock.makefile().readline().split()
 
 
 def events(redis):
@@ -202,9 +211,45 @@ def test_supervisor_stays_away(fleet, redis):
         wait_until(lambda: states(leader)[name] == "healthy", 20)
         assert redis("GET", "user-route:stays") == name
         assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+        first = peer_line(redis, name)
+        assert first[:2] == ["holdfast-peer", "1"]
+        assert first[4:] == ["unsupervised", name]
         away.start()
         assert client.echo("still here")
         wait_until(lambda: "lease_returned" in away.log(), 30)
+        wait_until(lambda: peer_line(redis, name) ==
+                   [*first[:3], peer_line(redis, name)[3], "ready", name], 20,
+                   "the supervisor of that incarnation to answer")
+
+
+def test_relay_answers_for_the_node(fleet, start, redis):
+    """No supervisor, and Redis does not let the relay renew the lease: the
+    node is suspect, but it lives, and other nodes hear that from the relay."""
+    leader = leader_of(fleet(2))
+    redis("ACL", "SETUSER", "cut", "on", ">secret", "~*", "&*", "+@all")
+    node = start({**FAST, "redis.url": redis.url, "redis.user": "cut",
+                  "node.id": "cut"}, is_started=False)
+    secret = node.dir / "secret"
+    secret.write_text("secret")
+    node.configure({"redis.password_file": str(secret)})
+    node.start()
+    node.expects_errors = True
+    wait_until(lambda: states(leader).get("cut") == "healthy", 20)
+    with Client(node, "stays") as client:
+        wait_until(lambda: redis("GET", "user-route:stays") == "cut", 20)
+        node.kill_supervisor()
+        redis("ACL", "SETUSER", "cut", "off")
+        redis("CLIENT", "KILL", "USER", "cut")
+        wait_until(lambda: re.search("event=suspect_lives .*"
+                                     "state=unsupervised", leader.log()), 30)
+        wait_until(lambda: states(leader)["cut"] == "suspect", 20)
+        assert redis("GET", "user-route:stays") == "cut"
+        assert client.echo("still here")
+        redis("ACL", "SETUSER", "cut", "on")
+        node.start()
+        wait_until(lambda: states(leader)["cut"] == "healthy", 30)
+        assert client.echo("still here")
+    assert not [e for e in events(redis) if e["kind"] == "node_dead"]
 
 
 @long

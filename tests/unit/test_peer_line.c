@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "supervisor/fleet/peer_line.h"
+#include "proto/peer_line.h"
 
 static void
 test_there_and_back(void **state)

@@ -9,6 +9,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "proto/peer_line.h"
 #include "proto/redis_names.h"
 #include "worker/relay/relay.h"
 
@@ -27,9 +28,26 @@ static const char extend[] =
     "redis.call('HSET',KEYS[1],'beat',now) "
     "redis.call('ZADD',KEYS[2],now,ARGV[1]) return 1";
 
-static void
-renew(struct relay *relay, uint64_t incarnation)
+void
+lease_start(struct lease *lease, struct relay *relay)
 {
+	lease->relay = relay;
+}
+
+static void
+on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct lease *lease = arg;
+
+	(void)fault;
+	if (reply != NULL)
+		lease->heard_ms = clock_mono_ms();
+}
+
+static void
+renew(struct lease *lease, uint64_t incarnation)
+{
+	struct relay *relay = lease->relay;
 	const struct settings *set = &relay->worker->settings;
 	char node[REDIS_NAMES_MAX], nodes[REDIS_NAMES_MAX];
 	char what[160], hex[24];
@@ -40,21 +58,61 @@ renew(struct relay *relay, uint64_t incarnation)
 	(void)snprintf(hex, sizeof(hex), "%016" PRIx64, incarnation);
 	redis_names_fleet(&set->redis, what, node);
 	redis_names_fleet(&set->redis, "nodes", nodes);
-	backplane_tell(&relay->backplane, words);
+	/* The next tick tries again. */
+	(void)!backplane_command(&relay->backplane, on_renewed, lease, words);
+}
+
+/* On the peer port, for the supervisor (proto/peer_line.h). */
+static size_t
+say(char out[LINE_PORT_MAX], void *arg)
+{
+	const struct lease *lease = arg;
+	const struct worker *worker = lease->relay->worker;
+	struct peer_line line = { .redis_age_ms = UINT64_MAX,
+		.state = "unsupervised" };
+
+	line.incarnation = atomic_load(&worker->node.shared->incarnation);
+	if (lease->heard_ms != 0)
+		line.redis_age_ms = clock_mono_ms() - lease->heard_ms;
+	(void)snprintf(line.node, sizeof(line.node), "%s",
+	    worker->settings.node.id);
+	return peer_line_format(&line, out);
+}
+
+static void
+stand_in(struct lease *lease)
+{
+	int fd = worker_fd(lease->relay->worker, SLOT_FD_PEER_LISTENER, 0);
+
+	lease->is_away = true;
+	log_warn("lease_kept",
+	    "the supervisor is away; the relay renews the lease");
+	if (fd != -1 &&
+	    line_port_start(&lease->port, lease->relay->worker->base, fd, say,
+		lease) != 0)
+		log_error("peer_failed", "other nodes get no answer");
+}
+
+static void
+welcome(struct lease *lease)
+{
+	log_info("lease_returned", "the supervisor is back");
+	lease->is_away = false;
+	line_port_stop(&lease->port);
 }
 
 void
-lease_tick(struct lease *lease, struct relay *relay)
+lease_tick(struct lease *lease)
 {
+	struct relay *relay = lease->relay;
 	const struct node_shared *shared = relay->worker->node.shared;
 	uint64_t beat = atomic_load(&shared->supervisor_heartbeat);
 	uint64_t incarnation = atomic_load(&shared->incarnation);
 	uint64_t now = clock_mono_ms();
 
 	if (beat != lease->beat || lease->moved_ms == 0) {
-		if (lease->is_told)
-			log_info("lease_returned", "the supervisor is back");
-		lease->is_told = false;
+		if (lease->is_away)
+			welcome(lease);
 		lease->beat = beat;
 		lease->moved_ms = now;
 		return;
@@ -62,9 +120,7 @@ lease_tick(struct lease *lease, struct relay *relay)
 	if (now - lease->moved_ms < AWAY_MS || incarnation == 0 ||
 	    !backplane_is_on(&relay->backplane))
 		return;
-	if (!lease->is_told)
-		log_warn("lease_kept",
-		    "the supervisor is away; the relay renews the lease");
-	lease->is_told = true;
-	renew(relay, incarnation);
+	if (!lease->is_away)
+		stand_in(lease);
+	renew(lease, incarnation);
 }

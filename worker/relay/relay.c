@@ -71,7 +71,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	api_tick(&relay->api);
 	rivals_poll(&relay->rivals);
 	backplane_tick(&relay->backplane);
-	lease_tick(&relay->lease, relay);
+	lease_tick(&relay->lease);
 	routes_tick(&relay->routes);
 	inbox_tick(&relay->inbox);
 	ingress_tick(&relay->ingress);
@@ -136,6 +136,7 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	if (relay->tick == NULL || relay->rebind == NULL ||
 	    relay->leave == NULL || event_add(relay->tick, &second) != 0)
 		return -ENOMEM;
+	lease_start(&relay->lease, relay);
 	rc = delivery_start(&relay->delivery, relay);
 	if (rc == 0)
 		rc = canary_start(&relay->canary, relay);

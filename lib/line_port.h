@@ -4,8 +4,8 @@
  * ask whether we live, load balancers how much we can take.  It reads nothing,
  * so that there is nothing to attack.
  */
-#ifndef HOLDFAST_SUPERVISOR_LINE_PORT_H
-#define HOLDFAST_SUPERVISOR_LINE_PORT_H
+#ifndef HOLDFAST_LIB_LINE_PORT_H
+#define HOLDFAST_LIB_LINE_PORT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,16 +20,14 @@ typedef size_t line_port_cb(char out[LINE_PORT_MAX], void *arg);
 
 struct line_port {
 	struct evconnlistener *listener; /* owned; NULL: there is none */
-	uint16_t port;			 /* the real one */
 	uint64_t asked;
 	line_port_cb *say;
 	void *arg;
 };
 
-/* Tells in the log where it listens, for what purpose.  -errno, not told. */
-int line_port_open(struct line_port *port, struct event_base *base,
-    const char *address, uint16_t number, const char *purpose,
+/* On a socket that listens, and that stays the caller's.  -ENOMEM. */
+int line_port_start(struct line_port *port, struct event_base *base, int fd,
     line_port_cb *say, void *arg);
-void line_port_close(struct line_port *port);
+void line_port_stop(struct line_port *port);
 
 #endif

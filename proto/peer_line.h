@@ -8,8 +8,8 @@
  * It is read from the network, so nothing of it is believed that cannot be
  * checked.  Pure.
  */
-#ifndef HOLDFAST_FLEET_PEER_LINE_H
-#define HOLDFAST_FLEET_PEER_LINE_H
+#ifndef HOLDFAST_PROTO_PEER_LINE_H
+#define HOLDFAST_PROTO_PEER_LINE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /*
  * The line of a peer port (see peer_line.h).
  */
-#include "supervisor/fleet/peer_line.h"
+#include "proto/peer_line.h"
 
 #include <errno.h>
 #include <inttypes.h>
