@@ -84,6 +84,7 @@ enum counter {
 	COUNTER_DISPATCH_NOT_CONNECTED,
 	COUNTER_DISPATCH_UNKNOWN,
 	COUNTER_DISPATCH_BUSY, /* ring down full: 503 */
+	COUNTER_REACH_KEPT,    /* until the client could be looked up */
 	COUNTER_REPLACED_ACROSS_SLOTS,
 	COUNTER_RESYNCS,
 	COUNTER_RINGS_BROKEN, /* a gateway wrote nonsense */
@@ -105,7 +106,6 @@ enum counter {
 	COUNTER_INBOX_RESETS,
 	COUNTER_INBOX_PAUSES,
 	COUNTER_DEAF_RENEWALS,
-	/* clients' messages on their way to Redis */
 	COUNTER_UPSTREAM_MESSAGES, /* gateway: put in its ring */
 	COUNTER_UPSTREAM_PAUSES,   /* gateway: clients that wait */
 	COUNTER_UPSTREAM_REFUSED,  /* gateway: closed with 1013 */

@@ -357,6 +357,11 @@ static const struct counter_info infos[COUNTER_MAX] = {
 		"status=\"busy\"",
 		"Dispatched messages by status.",
 	},
+	[COUNTER_REACH_KEPT] = {
+		"dispatches_kept",
+		NULL,
+		"Dispatches and kicks that waited while a slot changed hands.",
+	},
 	[COUNTER_REPLACED_ACROSS_SLOTS] = {
 		"replaced_across_slots",
 		NULL,

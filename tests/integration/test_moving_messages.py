@@ -6,7 +6,7 @@ import threading
 
 import node as nodes
 import pytest
-from dispatcher import Caller
+from dispatcher import Caller, Traffic
 from node import LONG, PATIENCE, SLOW, wait_until
 from upgrading import Upgradable
 from wire import Client
@@ -119,6 +119,7 @@ def test_dispatches_while_slots_move(start):
             caller.stop()
         print(len(caller.answers), "asked,", caller.failures()[:5],
               len(asked), "new ones,", asked.count(503), "busy")
+        assert 503 not in asked
         got = []
         last = caller.accepted()[-1]
         while not got or got[-1] < last:
@@ -130,3 +131,51 @@ def test_dispatches_while_slots_move(start):
         assert not [answer for answer in caller.answers
                     if answer[1] == "not_connected"]
         client.finish()
+
+
+CALLERS = 6
+
+
+def dispatch_while(node, deed):
+    """Callers without a pause; what they were told but 200."""
+    with Traffic(node, CALLERS) as traffic:
+        wait_until(lambda: traffic.sent() > 100)
+        for number in range(MOVES):
+            deed(number)
+            before = traffic.sent()
+            wait_until(lambda: traffic.sent() > before + 100)
+    failures = [failure for caller in traffic.callers
+                for failure in caller.failures()]
+    print(traffic.sent(), "asked,", len(failures), "in vain,",
+          node.metric("dispatches_kept_total"), "kept waiting")
+    return failures
+
+
+def never_busy(node, deed):
+    """Who asks for a slot that changes hands waits, and is not sent away."""
+    assert dispatch_while(node, deed) == []
+
+
+@pytest.mark.parametrize("keepers", [[], ["--keepers"]])
+def test_never_busy_in_a_restart(start, keepers):
+    node = start({"node.workers": 2})
+    never_busy(node, lambda _: node.ctl("restart", *keepers, seconds=60))
+
+
+def test_never_busy_in_an_upgrade(start):
+    node = start({"node.workers": 2}, kind=Upgradable)
+    never_busy(node, lambda _: node.upgrade())
+
+
+def test_hardly_busy_across_layouts(start):
+    """The next relay reads the new tables: who asks before it has come is sent
+    away, once, when the last one leaves."""
+    for build in (nodes.OLDER, nodes.FAULTS):
+        if not (build / "holdfast-gateway").exists():
+            pytest.skip(f"no build in {build}")
+    node = start({"node.workers": 2}, build=nodes.OLDER, kind=Upgradable)
+    builds = (nodes.FAULTS, nodes.OLDER)
+    failures = dispatch_while(node, lambda number: node.upgrade(
+        builds[number % 2] / "holdfastd"))
+    assert {failure[1:] for failure in failures} <= {(503, "busy")}
+    assert len(failures) <= CALLERS * MOVES

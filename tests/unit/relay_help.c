@@ -78,6 +78,7 @@ relay_help_new(void)
 	help->worker.settings.api.request_timeout_ms = HELP_TIMEOUT_MS;
 	shards_init(&relay->shards);
 	assert_int_equal(delivery_start(&relay->delivery, relay), 0);
+	assert_int_equal(reach_start(&relay->reach, relay), 0);
 	assert_int_equal(rivals_start(&relay->rivals, relay), 0);
 	for (slot = 0; slot < HELP_GATEWAYS; slot++) {
 		make_gateway(help, slot);
@@ -106,6 +107,7 @@ relay_help_free(struct relay_help *help)
 		for (i = 0; i < 5; i++)
 			close(help->gateways[slot].fds[i]);
 	}
+	reach_stop(&relay->reach);
 	delivery_stop(&relay->delivery);
 	rivals_stop(&relay->rivals);
 	drop_table(&help->own, help->own_fd);

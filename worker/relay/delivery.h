@@ -74,12 +74,13 @@ void delivery_stop(struct delivery *); /* calls nobody back */
  */
 enum delivery_status delivery_send(struct delivery *, const char *client_id,
     size_t id_len, const void *text, size_t len, const struct delivery_order *);
-/* The same in two steps: whom it goes to, and sending it there. */
+/* The same in steps: whom it goes to, sending, counting what was not sent. */
 enum delivery_status delivery_find(const struct delivery *,
     const char *client_id, size_t id_len, struct shard_target *out);
 enum delivery_status delivery_send_to(struct delivery *,
     const struct shard_target *, const char *client_id, size_t id_len,
     const void *text, size_t len, const struct delivery_order *);
+void delivery_count(struct delivery *, enum delivery_status);
 enum delivery_status delivery_kick(struct delivery *, const char *client_id,
     size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *);

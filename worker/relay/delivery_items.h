@@ -19,7 +19,4 @@ void delivery_item_free(struct delivery *, struct delivery_item *);
 void delivery_item_expect(struct delivery *, struct delivery_item *,
     uint64_t ms);
 
-/* Counts how a message ended. */
-void delivery_count(struct delivery *, enum delivery_status);
-
 #endif

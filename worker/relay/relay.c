@@ -12,8 +12,11 @@
 #include "worker/handoff.h"
 #include "worker/relay/operator.h"
 
-#define LEAVE_MS      3000u /* that requests under way may take */
-#define LEAVE_HARD_MS 4000u /* that their replies may take then */
+#define LEAVE_MS 3000u /* that requests under way may take */
+/* A slot changes hands in less; what waits longer may be waiting for the relay
+ * after this one, which reads the layout of the tables. */
+#define LEAVE_REACH_MS 500u
+#define LEAVE_HARD_MS  4000u /* that their replies may take then */
 
 /* Reads the ring of a slot that is mapped. */
 static void
@@ -99,10 +102,12 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	crash_mark();
 	worker_beat(relay->worker);
+	if (spent_ms >= LEAVE_REACH_MS)
+		reach_end(&relay->reach);
 	if (spent_ms >= LEAVE_MS)
 		delivery_end(&relay->delivery);
 	if ((api_has_parted(&relay->api) && relay->delivery.pending == 0 &&
-		ingress_is_idle(&relay->ingress)) ||
+		relay->reach.count == 0 && ingress_is_idle(&relay->ingress)) ||
 	    spent_ms >= LEAVE_HARD_MS)
 		relay_left(relay);
 }
@@ -140,6 +145,8 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	rc = delivery_start(&relay->delivery, relay);
 	if (rc == 0)
 		rc = canary_start(&relay->canary, relay);
+	if (rc == 0)
+		rc = reach_start(&relay->reach, relay);
 	if (rc == 0)
 		rc = inbox_start(&relay->inbox, relay);
 	if (rc == 0)

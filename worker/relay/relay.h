@@ -24,6 +24,7 @@
 #include "worker/relay/inbox.h"
 #include "worker/relay/ingress.h"
 #include "worker/relay/lease.h"
+#include "worker/relay/reach.h"
 #include "worker/relay/ring_up.h"
 #include "worker/relay/rivals.h"
 #include "worker/relay/routes.h"
@@ -34,6 +35,7 @@ struct relay {
 	struct worker *worker; /* borrowed: the frame's */
 	struct shards shards;
 	struct delivery delivery;
+	struct reach reach;
 	struct rivals rivals;
 	struct ring_up ring_up[SLOT_MAX_WORKERS];
 	struct api api;
