@@ -29,9 +29,11 @@ resize(struct supervisor *sup, uint32_t workers, const char *by)
 static void
 upgrade_now(struct supervisor *sup)
 {
+	const char *obstacle = upgrade_obstacle(sup);
+
 	if (upgrade_start(sup, NULL, NULL, false) != 0)
 		log_warn("upgrade_refused",
-		    "an upgrade, a restart or a stop is under way");
+		    obstacle != NULL ? obstacle : "the node is being stopped");
 }
 
 static void

@@ -64,25 +64,20 @@ on_moved(const struct mover_step *step, void *arg)
 static void
 replace_keepers(struct control_call *call)
 {
-	if (mover_start(call->sup, MOVER_ALL, on_moved, call) != 0) {
-		control_fail(call, "busy", CONTROL_EXIT_REFUSED,
-		    "slots are being moved");
-		return;
-	}
-	call->cancel = forget_moves;
+	if (mover_start(call->sup, MOVER_ALL, on_moved, call) == 0)
+		call->cancel = forget_moves;
 }
 
 void
 control_run_restart(struct control_call *call)
 {
-	if (control_arg_bool(call, "keepers")) {
+	const char *obstacle = upgrade_obstacle(call->sup);
+
+	if (obstacle != NULL)
+		control_fail(call, "busy", CONTROL_EXIT_REFUSED, "%s",
+		    obstacle);
+	else if (control_arg_bool(call, "keepers"))
 		replace_keepers(call);
-		return;
-	}
-	if (recycler_start(call->sup, on_progress, call) != 0) {
-		control_fail(call, "busy", CONTROL_EXIT_REFUSED,
-		    "a restart or an upgrade is under way");
-		return;
-	}
-	call->cancel = cancel;
+	else if (recycler_start(call->sup, on_progress, call) == 0)
+		call->cancel = cancel;
 }

@@ -22,20 +22,22 @@ cancel(struct control_call *call)
 static void
 begin(struct control_call *call)
 {
+	const char *obstacle = upgrade_obstacle(call->sup);
 	int rc;
 
+	if (obstacle != NULL) {
+		control_fail(call, "busy", CONTROL_EXIT_REFUSED, "%s",
+		    obstacle);
+		return;
+	}
 	call->cancel = cancel;
 	rc = upgrade_start(call->sup, control_arg_text(call, "binary"), call,
 	    control_arg_bool(call, "wait"));
 	if (rc == 0)
 		return;
 	call->cancel = NULL;
-	if (rc == -ESHUTDOWN)
-		control_fail(call, "stopping", CONTROL_EXIT_REFUSED,
-		    "the node is being stopped");
-	else
-		control_fail(call, "busy", CONTROL_EXIT_REFUSED,
-		    "an upgrade or a restart is under way");
+	control_fail(call, "stopping", CONTROL_EXIT_REFUSED,
+	    "the node is being stopped");
 }
 
 /* The fleet is being asked; one that waits asks again until it is its turn. */

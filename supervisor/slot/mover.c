@@ -151,14 +151,6 @@ on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
 	next_in(mover, LOOK_MS);
 }
 
-/* A slot that is one too many and at its end has nothing to move. */
-static bool
-is_ending(const struct slot *slot)
-{
-	return slot->leaving &&
-	    (slot->state == SLOT_STOPPING || slot->state == SLOT_STOPPED);
-}
-
 /* Does the new tenant live on? */
 static void
 look(struct supervisor *sup)
@@ -183,7 +175,7 @@ look(struct supervisor *sup)
 	if (deaths > DEATHS_MAX)
 		end_slot(sup, "its new tenant dies again and again");
 	else if (mover->steady >= (deaths > 0 ? LOOKS_AFTER_DEATH : LOOKS) ||
-	    is_ending(slot))
+	    resizer_is_ending(slot))
 		end_slot(sup, NULL);
 	else if (++mover->looks > LOOKS_MAX)
 		end_slot(sup, "its new tenant does not serve");
@@ -208,7 +200,7 @@ is_passed_over(struct supervisor *sup, const struct slot *slot)
 
 	if (mover->scope == MOVER_FOREIGN && !is_foreign(sup, slot))
 		return true;
-	if (!is_ending(slot))
+	if (!resizer_is_ending(slot))
 		return false;
 	mover->total--;
 	return true;

@@ -15,12 +15,12 @@
 static void go_on(struct supervisor *sup);
 
 static void
-tell(struct recycler *recycler, int slot, bool ok, uint32_t total)
+tell(struct recycler *recycler, int slot, bool ok)
 {
 	if (recycler->tell != NULL)
 		recycler->tell(slot, ok,
-		    slot == -1 ? recycler->recycled : recycler->at + 1, total,
-		    recycler->arg);
+		    slot == -1 ? recycler->recycled : recycler->seen,
+		    recycler->total, recycler->arg);
 }
 
 static void
@@ -29,15 +29,22 @@ finish_slot(struct supervisor *sup, bool ok)
 	struct recycler *recycler = &sup->recycler;
 
 	event_del(recycler->deadline);
+	recycler->seen++;
 	if (ok)
 		recycler->recycled++;
 	else
 		log_warn("recycle_skipped", "its tenant stays as it is",
 		    log_text("slot", sup->slots[recycler->at]->label));
-	tell(recycler, (int)sup->slots[recycler->at]->number, ok,
-	    sup->slot_count);
+	tell(recycler, (int)sup->slots[recycler->at]->number, ok);
 	recycler->at++;
 	go_on(sup);
+}
+
+/* Whoever has just come is fresh. */
+static bool
+is_passed_over(const struct slot *slot)
+{
+	return slot->joining || resizer_is_ending(slot);
 }
 
 static void
@@ -47,12 +54,17 @@ go_on(struct supervisor *sup)
 	struct timeval tv = { .tv_sec = SLOT_DEADLINE_S };
 	struct slot *slot;
 
+	while (recycler->at < sup->slot_count &&
+	    is_passed_over(sup->slots[recycler->at])) {
+		recycler->at++;
+		recycler->total--;
+	}
 	if (recycler->at >= sup->slot_count) {
 		recycler->runs = false;
 		log_info("recycled", NULL,
 		    log_uint("tenants", recycler->recycled),
-		    log_uint("of", sup->slot_count));
-		tell(recycler, -1, true, sup->slot_count);
+		    log_uint("of", recycler->total));
+		tell(recycler, -1, true);
 		recycler->tell = NULL;
 		if (recycler->again)
 			recycler_ask(sup);
@@ -75,13 +87,17 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	finish_slot(arg, false);
 }
 
+bool
+recycler_waits_for(const struct supervisor *sup, const struct slot *slot)
+{
+	return sup->recycler.runs && sup->slots[sup->recycler.at] == slot;
+}
+
 void
 recycler_slot_up(struct supervisor *sup, const struct slot *slot)
 {
-	const struct recycler *recycler = &sup->recycler;
-
-	if (recycler->runs && sup->slots[recycler->at] == slot &&
-	    slot->generation != recycler->old_generation)
+	if (recycler_waits_for(sup, slot) &&
+	    slot->generation != sup->recycler.old_generation)
 		finish_slot(sup, true);
 }
 
@@ -90,12 +106,13 @@ recycler_start(struct supervisor *sup, recycler_cb *cb, void *arg)
 {
 	struct recycler *recycler = &sup->recycler;
 
-	if (recycler->runs || upgrade_is_active(sup))
+	if (upgrade_obstacle(sup) != NULL)
 		return -EBUSY;
 	recycler->runs = true;
 	recycler->again = false;
 	recycler->at = 0;
-	recycler->recycled = 0;
+	recycler->recycled = recycler->seen = 0;
+	recycler->total = sup->slot_count;
 	recycler->tell = cb;
 	recycler->arg = arg;
 	go_on(sup);
@@ -107,6 +124,13 @@ recycler_ask(struct supervisor *sup)
 {
 	if (recycler_start(sup, NULL, NULL) != 0)
 		sup->recycler.again = true;
+}
+
+void
+recycler_poke(struct supervisor *sup)
+{
+	if (sup->recycler.again)
+		recycler_ask(sup);
 }
 
 void

@@ -61,6 +61,13 @@ resizer_set(struct supervisor *sup, uint32_t wanted, const char *by)
 	return 0;
 }
 
+bool
+resizer_is_ending(const struct slot *slot)
+{
+	return slot->leaving &&
+	    (slot->state == SLOT_STOPPING || slot->state == SLOT_STOPPED);
+}
+
 uint32_t
 resizer_staying(const struct supervisor *sup)
 {
@@ -140,8 +147,9 @@ go_on_leaving(struct slot *slot)
 
 	if (slot->state == SLOT_STOPPED || slot->state == SLOT_STOPPING)
 		return;
-	/* Its clients may be another keeper's by now, which has not told. */
-	if (slot->handoff != NULL)
+	/* Its clients may be another keeper's by now, which has not told; and
+	 * who waits for its next tenant would wait in vain. */
+	if (slot->handoff != NULL || recycler_waits_for(slot->sup, slot))
 		return;
 	if (slot->state != SLOT_DOWN && slot->state != SLOT_WAITING &&
 	    !is_empty(slot)) {

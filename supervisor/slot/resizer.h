@@ -5,11 +5,14 @@
  * many accepts no more and is drained over drain.window; then its processes end
  * and its memory is freed.  A slot that is still being drained stays after all
  * when it is wanted again.  Slots are numbered without gaps, so a slot that has
- * ended waits for the higher ones.
+ * ended waits for the higher ones.  While a restart or an upgrade goes through
+ * the slots none is added or removed; those that leave go on leaving, and are
+ * moved or recycled like others.
  */
 #ifndef HOLDFAST_SLOT_RESIZER_H
 #define HOLDFAST_SLOT_RESIZER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event.h>
@@ -37,6 +40,10 @@ void resizer_poke(struct supervisor *sup);
 void resizer_slot_up(struct supervisor *sup, struct slot *slot);
 /* Slots have been taken over, and it is known whether the node is drained. */
 void resizer_open(struct supervisor *sup);
+
+/* A slot that is one too many and at its end: nothing of it is to be moved or
+ * recycled. */
+bool resizer_is_ending(const struct slot *slot);
 
 /* Gateway slots that are not on their way out. */
 uint32_t resizer_staying(const struct supervisor *sup);

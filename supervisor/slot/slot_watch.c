@@ -88,6 +88,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	run_state_retry(sup);
 	log_flush_suppressed();
 	lifecycle_slot_changed(sup);
+	recycler_poke(sup);
 	resizer_poke(sup);
 	lifecycle_tell_status(sup);
 }

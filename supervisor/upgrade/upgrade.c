@@ -243,6 +243,19 @@ upgrade_is_active(const struct supervisor *sup)
 }
 
 const char *
+upgrade_obstacle(const struct supervisor *sup)
+{
+	if (upgrade_is_active(sup) || sup->upgrade.resumes ||
+	    sup->successor.state != SUCCESSOR_NONE)
+		return "an upgrade is under way";
+	if (sup->recycler.runs)
+		return "a restart is under way";
+	if (sup->mover.runs)
+		return "a restart with new keepers is under way";
+	return NULL;
+}
+
+const char *
 upgrade_phase(const struct supervisor *sup)
 {
 	return sup->successor.state == SUCCESSOR_NONE ?
@@ -256,9 +269,7 @@ upgrade_start(struct supervisor *sup, const char *binary,
 {
 	struct upgrade *upgrade = &sup->upgrade;
 
-	/* Workers on their way from one tenant to the next have two. */
-	if (upgrade_is_active(sup) || upgrade->resumes || sup->recycler.runs ||
-	    sup->mover.runs || sup->successor.state != SUCCESSOR_NONE)
+	if (upgrade_obstacle(sup) != NULL)
 		return -EBUSY;
 	if (sup->lifecycle.state > LIFECYCLE_DRAINING)
 		return -ESHUTDOWN;

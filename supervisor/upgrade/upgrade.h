@@ -64,6 +64,10 @@ int upgrade_start(struct supervisor *sup, const char *binary,
 /* The one who asked is gone; the upgrade goes on. */
 void upgrade_forget(struct supervisor *sup, const struct control_call *call);
 
+/* Upgrades and restarts replace workers, one at a time: which of them is under
+ * way, in words; NULL: none. */
+const char *upgrade_obstacle(const struct supervisor *sup);
+
 /* "idle", or what an upgrade is at, in whichever of its supervisors. */
 const char *upgrade_phase(const struct supervisor *sup);
 bool upgrade_is_active(const struct supervisor *sup);
