@@ -94,8 +94,10 @@ def published(rates=(50000, 0), count=10000, seconds=10):
                                  got["push_seconds"]),
                       per_second(messages, counted["seconds"]),
                       ("at least", 0.6) if rate else None)
+            # Above what the node can do the channel loses some, and says so.
             yield Row(f"{name}: of {messages} lost, repeated, late", "",
-                      missing(got, messages), None, ("==", 0))
+                      missing(got, messages), None,
+                      ("==", 0) if rate else None)
             yield Row(f"{name}: PUBLISH to socket p50", "ms",
                       got["push_us"]["p50"] / 1000)
             yield Row(f"{name}: PUBLISH to socket p99", "ms",
