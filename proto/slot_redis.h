@@ -42,6 +42,11 @@ struct slot_redis {
 	_Atomic uint32_t routes; /* enum slot_routes */
 	_Atomic uint32_t unused;
 	_Atomic uint64_t routes_done; /* in the comparison under way */
+	/* Where a tenant that gives the slot has ended on the channel, see
+	 * worker/relay/changeover.h; number 0: nowhere that is known. */
+	_Atomic uint64_t mark_token;
+	_Atomic uint32_t mark_number;
+	_Atomic uint32_t unused_too;
 	/* Outlive the tenant: the next one is as deaf until it hears. */
 	struct slot_path_state paths[SLOT_PATH_MAX];
 };

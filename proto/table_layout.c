@@ -25,6 +25,7 @@ copy_header(const struct slot_header *from, struct slot_header *to)
 	memcpy(&to->step, &from->step, sizeof(to->step));
 	memcpy(to->journal, from->journal, sizeof(to->journal));
 	memcpy(&to->counters, &from->counters, sizeof(to->counters));
+	memcpy(&to->redis, &from->redis, sizeof(to->redis));
 	memcpy(&to->inbox, &from->inbox, sizeof(to->inbox));
 	return 0;
 }

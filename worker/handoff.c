@@ -9,18 +9,46 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <event2/event_struct.h>
+
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "worker/slot_fds.h"
 
 #define BEAT_MS 50
 
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/* For a moment, or until there is something to be read. */
+static void
+wait_readable(const struct worker *worker, int fd)
+{
+	const struct timeval moment = { 0, BEAT_MS * 1000 };
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct event readable;
+
+	if (!worker->stands_by ||
+	    event_assign(&readable, worker->base, fd, EV_READ, on_readable,
+		NULL) != 0 ||
+	    event_add(&readable, &moment) != 0) {
+		(void)poll(&pfd, 1, BEAT_MS);
+		return;
+	}
+	(void)event_base_loop(worker->base, EVLOOP_ONCE);
+	event_del(&readable);
+}
+
 int
 handoff_wait_any(struct worker *worker, struct channel *channel,
     uint32_t deadline_ms, struct message *out)
 {
 	uint64_t until = clock_mono_ms() + deadline_ms;
-	struct pollfd pfd = { .fd = channel->fd, .events = POLLIN };
 	int rc;
 
 	for (;;) {
@@ -30,7 +58,7 @@ handoff_wait_any(struct worker *worker, struct channel *channel,
 			return rc;
 		if (clock_mono_ms() >= until)
 			return -ETIMEDOUT;
-		(void)poll(&pfd, 1, BEAT_MS);
+		wait_readable(worker, channel->fd);
 	}
 }
 

@@ -219,6 +219,7 @@ tenant_spare_fds(const struct worker *worker, bool spare)
 static void
 check_rss(struct worker *worker)
 {
+	Holdfast__Recycle body = HOLDFAST__RECYCLE__INIT;
 	uint64_t limit = worker->settings.worker.max_rss;
 	uint64_t kib = 0;
 
@@ -227,8 +228,16 @@ check_rss(struct worker *worker)
 	tenant_spare_fds(worker, false);
 	(void)process_status("RssAnon", &kib);
 	tenant_spare_fds(worker, true);
-	if (kib * 1024 > limit)
-		tenant_recycle(worker, "worker.max_rss");
+	if (kib * 1024 <= limit)
+		return;
+	/* Rather with the next one beside us; if none comes, without. */
+	if (worker->ops->stand_by != NULL && worker->channel.fd != -1 &&
+	    !worker->has_asked) {
+		worker->has_asked = true;
+		worker_send(worker, MSG_RECYCLE, &body.base);
+		return;
+	}
+	tenant_recycle(worker, "worker.max_rss");
 }
 
 /* A slot that nobody looks after any more ends itself.  The header remembers
@@ -277,21 +286,47 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 static int
 open_base(struct worker *worker)
 {
-	struct event_config *config = event_config_new();
-	struct timeval interval = beat_interval(worker);
+	struct event_config *config;
 
+	if (worker->base != NULL)
+		return 0;
+	config = event_config_new();
 	if (config == NULL)
 		return -ENOMEM;
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
 	worker->base = event_base_new_with_config(config);
 	event_config_free(config);
-	if (worker->base == NULL)
-		return -ENOMEM;
+	return worker->base == NULL ? -ENOMEM : 0;
+}
+
+static int
+start_beat(struct worker *worker)
+{
+	struct timeval interval = beat_interval(worker);
+
 	worker->beat = event_new(worker->base, -1, EV_PERSIST, on_beat, worker);
 	if (worker->beat == NULL || event_add(worker->beat, &interval) == -1)
 		return -ENOMEM;
 	return 0;
+}
+
+/* From another tenant, beside which we stand until it gives. */
+static int
+take(struct worker *worker)
+{
+	int rc;
+
+	if (worker->ops->stand_by != NULL) {
+		rc = open_base(worker);
+		if (rc != 0)
+			return rc;
+		worker->stands_by = true;
+		worker->ops->stand_by(worker);
+	}
+	rc = handoff_take(worker);
+	worker->stands_by = false;
+	return rc;
 }
 
 static int
@@ -312,7 +347,7 @@ attach(struct worker *worker)
 		return rc;
 	handoff_find(worker);
 	if (atomic_load(&worker->slot->handoff_taking) != 0 &&
-	    (rc = handoff_take(worker)) != 0)
+	    (rc = take(worker)) != 0)
 		return rc;
 	if (worker->ops->attach != NULL &&
 	    (rc = worker->ops->attach(worker)) != 0)
@@ -358,6 +393,8 @@ start(struct worker *worker, uint64_t began_us)
 	int rc;
 
 	rc = open_base(worker);
+	if (rc == 0)
+		rc = start_beat(worker);
 	if (rc == 0)
 		rc = tenant_channel_open(worker);
 	if (rc == 0)

@@ -48,6 +48,8 @@ struct worker {
 	bool is_leaving;
 	bool is_recycling;
 	bool is_orphaned;
+	bool has_asked; /* for a successor, being too large */
+	bool stands_by; /* events run while it waits for the giver */
 	bool spares_fds;
 	int handoff_fd; /* the directory's, while copies may exist; or -1 */
 	uint32_t handoff_deadline_ms;

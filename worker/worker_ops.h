@@ -30,6 +30,10 @@ struct worker_ops {
 	/* An fd that nobody knows: take it (true) or have it closed (false).
 	 * Never called for keeper's pidfds. */
 	bool (*claims_fd)(struct worker *, int fd);
+	/* Of a tenant that is to take the slot from one that serves it, while
+	 * it waits for that: events of worker->base run, nothing of the slot
+	 * may be touched.  NULL: nothing to be done. */
+	void (*stand_by)(struct worker *);
 	/* First: map what is needed, set worker->context; must not open fds
 	 * that outlive the call (memory maps are fine).  0 or -errno. */
 	int (*attach)(struct worker *);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "supervisor/slot/slot_handoff.h"
 #include "supervisor/supervisor.h"
 
 #define SLOT_DEADLINE_S 30
@@ -30,6 +31,7 @@ finish_slot(struct supervisor *sup, bool ok)
 
 	event_del(recycler->deadline);
 	recycler->seen++;
+	recycler->moves = false;
 	if (ok)
 		recycler->recycled++;
 	else
@@ -45,6 +47,34 @@ static bool
 is_passed_over(const struct slot *slot)
 {
 	return slot->joining || resizer_is_ending(slot);
+}
+
+static void
+on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
+{
+	struct supervisor *sup = arg;
+	struct recycler *recycler = &sup->recycler;
+
+	if (!recycler->moves)
+		return;
+	recycler->moves = false;
+	if (result->moved)
+		finish_slot(sup, true);
+	else if (slot->state != SLOT_SERVING || slot_recycle(slot) != 0)
+		finish_slot(sup, false);
+}
+
+/* Of a relay in a fleet the next tenant has to be there before the last one
+ * leaves, to hear what is published meanwhile: it gets a keeper of its own. */
+static bool
+begin_move(struct supervisor *sup, struct slot *slot)
+{
+	struct recycler *recycler = &sup->recycler;
+
+	if (slot_is_gateway(slot) || sup->fleet == NULL)
+		return false;
+	recycler->moves = slot_handoff_start(slot, on_moved, sup) == 0;
+	return recycler->moves;
 }
 
 static void
@@ -74,7 +104,8 @@ go_on(struct supervisor *sup)
 	recycler->old_generation = slot->generation;
 	/* What goes wrong at once is handled by the timer, too, so that this
 	 * never recurses. */
-	if (slot->state != SLOT_SERVING || slot_recycle(slot) != 0)
+	if (slot->state != SLOT_SERVING ||
+	    (!begin_move(sup, slot) && slot_recycle(slot) != 0))
 		tv.tv_sec = 0;
 	event_add(recycler->deadline, &tv);
 }
@@ -96,7 +127,7 @@ recycler_waits_for(const struct supervisor *sup, const struct slot *slot)
 void
 recycler_slot_up(struct supervisor *sup, const struct slot *slot)
 {
-	if (recycler_waits_for(sup, slot) &&
+	if (!sup->recycler.moves && recycler_waits_for(sup, slot) &&
 	    slot->generation != sup->recycler.old_generation)
 		finish_slot(sup, true);
 }

@@ -219,6 +219,28 @@ on_handoff_failed(struct slot_link *link, struct message *message)
 	return 0;
 }
 
+static void
+on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
+{
+	(void)arg;
+	if (!result->moved && slot->state == SLOT_SERVING)
+		(void)!slot_recycle(slot);
+}
+
+static int
+on_recycle_asked(struct slot_link *link, struct message *message)
+{
+	struct slot *slot = link->slot;
+
+	(void)message;
+	if (slot_is_gateway(slot))
+		return -EPROTO;
+	if (slot->sup->fleet == NULL ||
+	    slot_handoff_start(slot, on_moved, NULL) != 0)
+		(void)!slot_recycle(slot);
+	return 0;
+}
+
 static int
 on_reply(struct slot_link *link, struct message *message)
 {
@@ -236,6 +258,7 @@ static int (*const handlers[MSG_KIND_MAX])(struct slot_link *,
 	[MSG_TENANT_EXITED] = on_tenant_exited,
 	[MSG_SERVING] = on_serving,
 	[MSG_EVENT] = on_event_told,
+	[MSG_RECYCLE] = on_recycle_asked,
 	[MSG_DRAINED] = on_drained,
 	[MSG_REPLY] = on_reply,
 	[MSG_HANDOFF_FAILED] = on_handoff_failed,

@@ -126,6 +126,7 @@ read_header(const void *table, struct slot_header *to)
 		is->flags = was->flags;
 	}
 	memcpy(&to->counters, &from->counters, sizeof(to->counters));
+	memcpy(&to->redis, &from->redis, sizeof(to->redis));
 	memcpy(&to->inbox, &from->inbox, sizeof(to->inbox));
 	return 0;
 }
@@ -163,6 +164,7 @@ write_header(const struct slot_header *from, void *table)
 		is->flags = was->flags;
 	}
 	memcpy(&to->counters, &from->counters, sizeof(to->counters));
+	memcpy(&to->redis, &from->redis, sizeof(to->redis));
 	memcpy(&to->inbox, &from->inbox, sizeof(to->inbox));
 	return rc;
 }

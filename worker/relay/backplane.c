@@ -57,6 +57,9 @@ on_pushes(bool is_up, const char *why, void *arg)
 	struct backplane *backplane = arg;
 	struct relay *relay = backplane->relay;
 
+	changeover_pushes_link(&relay->changeover, is_up);
+	if (relay->changeover.state == CHANGEOVER_BESIDE)
+		return; /* another relay's are told of */
 	tell(relay, backplane->pushes, "pushes", is_up, why,
 	    &backplane->told_pushes);
 	atomic_store(&relay->worker->slot->redis.pushes_up, is_up);
@@ -108,13 +111,13 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 }
 
 static struct redis_link_conf
-link_conf(struct backplane *backplane, const struct redis_url *url)
+link_conf(struct backplane *backplane)
 {
 	struct settings_redis *set = &backplane->relay->worker->settings.redis;
 
 	/* Rows of class restart: these texts stay where and what they are. */
 	return (struct redis_link_conf){
-		.url = *url,
+		.url = backplane->url,
 		.user = set->user,
 		.password_file = set->password_file,
 		.tls = { set->tls_ca, set->tls_cert, set->tls_key },
@@ -128,29 +131,82 @@ link_conf(struct backplane *backplane, const struct redis_url *url)
 	};
 }
 
-static int
-start_links(struct backplane *backplane, const struct redis_url *url)
+struct redis_link *
+backplane_new_link(struct backplane *backplane, redis_link_state_cb *on_state,
+    void *arg)
 {
-	struct event_base *base = backplane->relay->worker->base;
-	struct redis_link_conf conf = link_conf(backplane, url);
+	struct redis_link_conf conf = link_conf(backplane);
 
-	conf.on_state = on_commands;
-	backplane->commands = redis_link_new(base, &conf);
-	conf.on_state = on_streams;
-	backplane->streams = redis_link_new(base, &conf);
-	conf.on_state = on_ingress;
-	backplane->ingress = redis_link_new(base, &conf);
+	conf.on_state = on_state;
+	conf.arg = arg;
+	return redis_link_new(backplane->relay->worker->base, &conf);
+}
+
+static struct redis_link *
+new_pushes(struct backplane *backplane)
+{
+	struct redis_link_conf conf = link_conf(backplane);
+
 	conf.on_state = on_pushes;
 	conf.on_push = on_push;
 	conf.channel = backplane->channel;
-	backplane->pushes = redis_link_new(base, &conf);
-	backplane->wake = evtimer_new(base, on_wake, backplane);
+	return redis_link_new(backplane->relay->worker->base, &conf);
+}
+
+static int
+start_links(struct backplane *backplane)
+{
+	bool has_pushes = backplane->pushes != NULL;
+
+	backplane->commands = backplane_new_link(backplane, on_commands,
+	    backplane);
+	backplane->streams = backplane_new_link(backplane, on_streams,
+	    backplane);
+	backplane->ingress = backplane_new_link(backplane, on_ingress,
+	    backplane);
+	if (!has_pushes)
+		backplane->pushes = new_pushes(backplane);
+	backplane->wake = evtimer_new(backplane->relay->worker->base, on_wake,
+	    backplane);
 	if (backplane->commands == NULL || backplane->pushes == NULL ||
 	    backplane->streams == NULL || backplane->ingress == NULL ||
 	    backplane->wake == NULL)
 		return -ENOMEM;
 	redis_link_start(backplane->commands);
 	redis_link_start(backplane->streams);
+	if (!has_pushes)
+		redis_link_start(backplane->pushes);
+	return 0;
+}
+
+static int
+prepare(struct backplane *backplane, struct relay *relay)
+{
+	const struct settings *settings = &relay->worker->settings;
+	const char *problem;
+
+	memset(backplane, 0, sizeof(*backplane));
+	backplane->relay = relay;
+	if (settings->redis.url[0] == '\0')
+		return -ENOENT;
+	if (redis_url_parse(settings->redis.url, &backplane->url, &problem) !=
+	    0)
+		return -EINVAL;
+	redis_names_channel(&settings->redis, settings->node.id,
+	    backplane->channel);
+	return 0;
+}
+
+int
+backplane_stand_by(struct backplane *backplane, struct relay *relay)
+{
+	int rc = prepare(backplane, relay);
+
+	if (rc != 0)
+		return rc;
+	backplane->pushes = new_pushes(backplane);
+	if (backplane->pushes == NULL)
+		return -ENOMEM;
 	redis_link_start(backplane->pushes);
 	return 0;
 }
@@ -158,24 +214,23 @@ start_links(struct backplane *backplane, const struct redis_url *url)
 int
 backplane_start(struct backplane *backplane, struct relay *relay)
 {
-	const struct settings *settings = &relay->worker->settings;
 	struct slot_redis *shown = &relay->worker->slot->redis;
-	struct redis_url url;
-	const char *problem;
+	int rc = backplane->pushes != NULL ? 0 : prepare(backplane, relay);
 
-	memset(backplane, 0, sizeof(*backplane));
-	backplane->relay = relay;
 	atomic_store(&shown->commands_up, 0u);
 	atomic_store(&shown->pushes_up, 0u);
 	atomic_store(&shown->routes, (uint32_t)SLOT_ROUTES_AWAY);
 	atomic_store(&shown->routes_done, UINT64_C(0));
-	if (settings->redis.url[0] == '\0')
-		return 0;
-	if (redis_url_parse(settings->redis.url, &url, &problem) != 0)
-		return -EINVAL;
-	redis_names_channel(&settings->redis, settings->node.id,
-	    backplane->channel);
-	return start_links(backplane, &url);
+	if (rc != 0)
+		return rc == -ENOENT ? 0 : rc;
+	return start_links(backplane);
+}
+
+void
+backplane_serve(struct backplane *backplane)
+{
+	if (backplane_hears(backplane))
+		on_pushes(true, NULL, backplane);
 }
 
 void

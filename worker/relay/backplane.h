@@ -31,12 +31,22 @@ struct backplane {
 	bool told_ingress;
 	bool ingress_started;
 	uint64_t errors; /* replies of the links that are counted */
+	struct redis_url url;
 	char channel[REDIS_NAMES_MAX];
 };
 
+/* Beside another relay of the node: subscribes, and no more.  -ENOENT: there is
+ * no redis.url. */
+int backplane_stand_by(struct backplane *, struct relay *)
+    __attribute__((warn_unused_result));
+/* A link for commands more. */
+struct redis_link *backplane_new_link(struct backplane *,
+    redis_link_state_cb *on_state, void *arg);
 /* 0, -ENOMEM, or -EINVAL for a redis.url that is none. */
 int backplane_start(struct backplane *, struct relay *)
     __attribute__((warn_unused_result));
+/* Everything is started: tells of a subscription from before that. */
+void backplane_serve(struct backplane *);
 void backplane_stop(struct backplane *);
 
 /* Is there a fleet? */

@@ -11,6 +11,8 @@
 #include "worker/relay/delivery_items.h"
 #include "worker/relay/relay.h"
 
+#define ROOM_BYTES 4096u /* for the heads of many small ones */
+
 static enum delivery_status
 put_failed(int rc)
 {
@@ -161,6 +163,26 @@ broadcast_fits(const struct delivery *delivery, size_t len)
 	if (delivery->pending + slots > DELIVERY_MAX_PENDING)
 		return DELIVERY_BUSY;
 	return DELIVERY_PENDING;
+}
+
+bool
+delivery_has_room(const struct delivery *delivery, size_t bytes)
+{
+	const struct shards *shards = &delivery->relay->shards;
+	size_t need = 2 * bytes + ROOM_BYTES;
+	uint32_t slot;
+
+	if (delivery->pending > DELIVERY_MAX_PENDING / 2)
+		return false;
+	for (slot = 0; slot < shards->end; slot++) {
+		const struct ring *ring = &shards->items[slot].down;
+
+		/* A message that never fits is told so. */
+		if (shards->items[slot].attached && need < ring->size / 2 &&
+		    ring_free(ring) < need)
+			return false;
+	}
+	return true;
 }
 
 /* One slot's part of a broadcast; with an order a receipt is waited for. */

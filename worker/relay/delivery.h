@@ -81,6 +81,7 @@ enum delivery_status delivery_send_to(struct delivery *,
     const struct shard_target *, const char *client_id, size_t id_len,
     const void *text, size_t len, const struct delivery_order *);
 void delivery_count(struct delivery *, enum delivery_status);
+bool delivery_has_room(const struct delivery *, size_t bytes); /* all rings */
 enum delivery_status delivery_kick(struct delivery *, const char *client_id,
     size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *);
@@ -113,7 +114,6 @@ void delivery_receipt(struct delivery *, uint32_t slot,
 
 /* Nobody waits any longer: ends all with what is known of them now. */
 void delivery_end(struct delivery *);
-
 /* The slot has lost its memory: what was sent there is unknown. */
 void delivery_slot_gone(struct delivery *, uint32_t slot);
 

@@ -5,20 +5,29 @@
  */
 #include "worker/relay/pushes.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "worker/relay/api_json.h"
+#include "worker/relay/delivery_items.h"
 #include "worker/relay/dispatch_body.h"
 #include "worker/relay/forward.h"
 #include "worker/relay/relay.h"
+
+#define QUEUE_BYTES (64u * 1024 * 1024)
+#define AGAIN_MS    2u
+#define AT_ONCE	    256 /* messages of the queue in one turn */
+/* A table is on its way for milliseconds, and a full ring is read again. */
+#define STUCK_MS 1000u
 
 /* Documents of ours begin with it. */
 static const char word_begin[] = "{\"holdfast\":";
 
 typedef void word_handler(struct relay *, const json_t *);
 
-static word_handler on_replaced, on_receipt, on_canary;
+static word_handler on_replaced, on_receipt, on_canary, on_mark;
 
 #define MAX_FIELDS 4u
 
@@ -44,6 +53,11 @@ static const struct word {
 	    { { "holdfast", API_TEXT, true, 32 },
 		{ "token", API_TEXT, true, CANARY_TOKEN_MAX } },
 	    2 },
+	{ "mark", on_mark,
+	    { { "holdfast", API_TEXT, true, 32 },
+		{ "token", API_TEXT, true, 20 },
+		{ "number", API_WHOLE, true, UINT32_MAX } },
+	    3 },
 };
 
 static const char *
@@ -85,6 +99,21 @@ on_canary(struct relay *relay, const json_t *word)
 }
 
 static void
+on_mark(struct relay *relay, const json_t *word)
+{
+	changeover_mark(&relay->changeover, text_of(word, "token"),
+	    (uint32_t)json_number_value(json_object_get(word, "number")));
+}
+
+/* Beside another relay there is nobody yet who could act on the others. */
+static bool
+is_for_us(const struct relay *relay, const struct word *word)
+{
+	return relay->changeover.state != CHANGEOVER_BESIDE ||
+	    word->handler == on_mark;
+}
+
+static void
 take_word(struct relay *relay, const char *bytes, size_t len)
 {
 	struct api_fault fault;
@@ -99,7 +128,8 @@ take_word(struct relay *relay, const char *bytes, size_t len)
 	/* One that is not known is of a later version. */
 	name = text_of(json, "holdfast");
 	for (i = 0; name != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i].name, name) != 0)
+		if (strcmp(words[i].name, name) != 0 ||
+		    !is_for_us(relay, &words[i]))
 			continue;
 		if (api_json_check(json, words[i].fields, words[i].field_count,
 			-1, &fault) == 0)
@@ -120,30 +150,180 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 	(void)position;
 }
 
+/* ---- messages */
+
+/* False: a table is on its way; *done says how many documents had none there.
+ */
+static bool
+deliver_all(struct relay *relay, const struct dispatch_body *body, size_t *done)
+{
+	struct delivery_order order = { on_done, NULL, 0, 0 };
+	struct shard_target target;
+	enum delivery_status status;
+
+	for (; *done < body->count; ++*done) {
+		const struct dispatch_doc *doc = &body->docs[*done];
+
+		status = delivery_find(&relay->delivery, doc->target,
+		    doc->target_len, &target);
+		if (status == DELIVERY_BUSY)
+			return false;
+		if (status == DELIVERY_PENDING)
+			(void)delivery_send_to(&relay->delivery, &target,
+			    doc->target, doc->target_len, doc->bytes, doc->len,
+			    &order);
+		else
+			delivery_count(&relay->delivery, status);
+	}
+	return true;
+}
+
+/* done: documents that were delivered before.  False: later. */
+static bool
+deliver(struct relay *relay, const char *bytes, size_t len, size_t *done)
+{
+	struct dispatch_body body;
+	struct api_fault fault;
+	bool is_done;
+
+	if (dispatch_body_parse(bytes, len, &body, &fault) != 0) {
+		bad(relay, &fault);
+		return true;
+	}
+	is_done = deliver_all(relay, &body, done);
+	dispatch_body_clear(&body);
+	backplane_wake_later(&relay->backplane);
+	return is_done;
+}
+
+static void
+drop_first(struct pushes *pushes)
+{
+	delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
+	push_queue_drop(&pushes->queue);
+}
+
+static void
+put(struct pushes *pushes, const char *bytes, size_t len, size_t done)
+{
+	if (push_queue_add(&pushes->queue, bytes, len, done) != 0)
+		delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
+}
+
+/* One of the queue: is it delivered, or has it waited long enough? */
+static bool
+finish_first(struct pushes *pushes, uint64_t now_ms)
+{
+	struct push_item *item = pushes->queue.first;
+
+	if (item->mark != 0) {
+		push_queue_drop(&pushes->queue);
+		return true;
+	}
+	if (delivery_has_room(&pushes->relay->delivery, item->len) &&
+	    deliver(pushes->relay, item->bytes, item->len, &item->done)) {
+		push_queue_drop(&pushes->queue);
+		pushes->stuck_ms = 0;
+		return true;
+	}
+	if (pushes->stuck_ms == 0)
+		pushes->stuck_ms = now_ms;
+	if (now_ms - pushes->stuck_ms < STUCK_MS)
+		return false;
+	drop_first(pushes);
+	return true;
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval soon = { 0, AGAIN_MS * 1000 };
+	struct pushes *pushes = arg;
+	uint64_t now_ms = clock_mono_ms();
+	int i;
+
+	(void)fd;
+	(void)what;
+	worker_beat(pushes->relay->worker);
+	for (i = 0; i < AT_ONCE && !pushes_are_idle(pushes); i++)
+		if (!finish_first(pushes, now_ms))
+			break;
+	if (i == AT_ONCE)
+		event_active(pushes->again, EV_TIMEOUT, 0);
+	else if (!pushes_are_idle(pushes))
+		(void)evtimer_add(pushes->again, &soon);
+}
+
+static void
+take_message(struct relay *relay, const char *bytes, size_t len)
+{
+	struct pushes *pushes = &relay->pushes;
+	size_t done = 0;
+
+	switch (changeover_fate(&relay->changeover)) {
+	case CHANGEOVER_SKIP:
+		return;
+	case CHANGEOVER_QUEUE:
+		if (push_queue_add(&pushes->queue, bytes, len, 0) != 0)
+			relay->changeover.missed++;
+		return;
+	case CHANGEOVER_TAKE:
+		break;
+	}
+	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);
+	if (!pushes_are_idle(pushes)) {
+		put(pushes, bytes, len, 0);
+	} else if (!deliver(relay, bytes, len, &done)) {
+		put(pushes, bytes, len, done);
+		pushes_go_on(pushes);
+	}
+}
+
+/* ---- what others call */
+
+void
+pushes_begin_at(struct pushes *pushes, uint32_t mark)
+{
+	const struct push_item *item;
+
+	push_queue_begin_at(&pushes->queue, mark);
+	for (item = pushes->queue.first; item != NULL; item = item->next)
+		if (item->mark == 0)
+			counter_add(relay_counters(pushes->relay),
+			    COUNTER_PUSHES, 1);
+}
+
+void
+pushes_go_on(struct pushes *pushes)
+{
+	event_active(pushes->again, EV_TIMEOUT, 0);
+}
+
+void
+pushes_drop(struct pushes *pushes)
+{
+	push_queue_clear(&pushes->queue);
+}
+
+int
+pushes_start(struct pushes *pushes, struct relay *relay)
+{
+	if (pushes->again != NULL)
+		return 0;
+	pushes->relay = relay;
+	push_queue_init(&pushes->queue, QUEUE_BYTES);
+	pushes->again = evtimer_new(relay->worker->base, on_again, pushes);
+	return pushes->again == NULL ? -ENOMEM : 0;
+}
+
 void
 pushes_take(struct relay *relay, const char *bytes, size_t len)
 {
-	struct delivery_order order = { on_done, NULL, 0, 0 };
-	struct dispatch_body body;
-	struct api_fault fault;
-	size_t i;
-
 	worker_beat(relay->worker);
 	canary_heard(&relay->canary, SLOT_PATH_CHANNEL);
 	if (len >= strlen(word_begin) &&
-	    memcmp(bytes, word_begin, strlen(word_begin)) == 0) {
+	    memcmp(bytes, word_begin, strlen(word_begin)) == 0)
 		take_word(relay, bytes, len);
-		return;
-	}
-	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);
-	if (dispatch_body_parse(bytes, len, &body, &fault) != 0) {
-		bad(relay, &fault);
-		return;
-	}
-	for (i = 0; i < body.count; i++)
-		(void)delivery_send(&relay->delivery, body.docs[i].target,
-		    body.docs[i].target_len, body.docs[i].bytes,
-		    body.docs[i].len, &order);
-	dispatch_body_clear(&body);
-	backplane_wake_later(&relay->backplane);
+	else
+		take_message(relay, bytes, len);
 }

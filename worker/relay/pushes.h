@@ -2,15 +2,44 @@
 /*
  * What comes by the channel of this node: dispatch documents for its clients,
  * and word of other nodes.  At most once: what cannot be taken is counted and
- * dropped.
+ * dropped, except that messages wait a moment for a gateway whose table is on
+ * its way to another process, and for the relay itself to take its place.
  */
 #ifndef HOLDFAST_RELAY_PUSHES_H
 #define HOLDFAST_RELAY_PUSHES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "worker/relay/push_queue.h"
 
 struct relay;
 
+struct pushes {
+	struct relay *relay; /* borrowed */
+	struct push_queue queue;
+	struct event *again; /* owned; runs while the queue is to be emptied */
+	uint64_t stuck_ms;   /* since then nothing was delivered; 0: it was */
+};
+
+/* 0 or -ENOMEM. */
+int pushes_start(struct pushes *, struct relay *)
+    __attribute__((warn_unused_result));
 void pushes_take(struct relay *, const char *bytes, size_t len);
+
+/* Does nothing wait any more? */
+static inline bool
+pushes_are_idle(const struct pushes *pushes)
+{
+	return push_queue_is_empty(&pushes->queue);
+}
+
+/* For changeover.c: the queue begins at a mark, is delivered, is dropped. */
+void pushes_begin_at(struct pushes *, uint32_t mark);
+void pushes_go_on(struct pushes *);
+void pushes_drop(struct pushes *);
 
 #endif

@@ -85,6 +85,7 @@ static void
 relay_left(struct relay *relay)
 {
 	event_del(relay->leave);
+	changeover_end(&relay->changeover);
 	if (relay->is_giving)
 		worker_give(relay->worker);
 	else
@@ -107,13 +108,16 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 	if (spent_ms >= LEAVE_MS)
 		delivery_end(&relay->delivery);
 	if ((api_has_parted(&relay->api) && relay->delivery.pending == 0 &&
-		relay->reach.count == 0 && ingress_is_idle(&relay->ingress)) ||
+		relay->reach.count == 0 && ingress_is_idle(&relay->ingress) &&
+		(changeover_is_parted(&relay->changeover) ||
+		    spent_ms >= LEAVE_MS) &&
+		pushes_are_idle(&relay->pushes)) ||
 	    spent_ms >= LEAVE_HARD_MS)
 		relay_left(relay);
 }
 
 static int
-relay_attach(struct worker *worker)
+create(struct worker *worker)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 
@@ -121,6 +125,37 @@ relay_attach(struct worker *worker)
 		return -ENOMEM;
 	relay->worker = worker;
 	worker->context = relay;
+	return 0;
+}
+
+/* What fails here makes a gap in what is published, and no more. */
+static void
+relay_stand_by(struct worker *worker)
+{
+	struct relay *relay;
+	int rc = create(worker);
+
+	if (rc == 0) {
+		relay = worker->context;
+		rc = pushes_start(&relay->pushes, relay);
+		if (rc == 0)
+			rc = backplane_stand_by(&relay->backplane, relay);
+		if (rc == 0)
+			changeover_stand_by(&relay->changeover, relay);
+	}
+	if (rc != 0 && rc != -ENOENT)
+		log_warn("stand_by_failed", "some messages will be lost",
+		    log_errno(rc));
+}
+
+static int
+relay_attach(struct worker *worker)
+{
+	int rc = worker->context == NULL ? create(worker) : 0;
+	struct relay *relay = worker->context;
+
+	if (rc != 0)
+		return rc;
 	shards_init(&relay->shards);
 	for (uint32_t slot = 0; slot < SLOT_MAX_WORKERS; slot++)
 		bind_slot(relay, slot);
@@ -148,6 +183,8 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	if (rc == 0)
 		rc = reach_start(&relay->reach, relay);
 	if (rc == 0)
+		rc = pushes_start(&relay->pushes, relay);
+	if (rc == 0)
 		rc = inbox_start(&relay->inbox, relay);
 	if (rc == 0)
 		rc = ingress_start(&relay->ingress, relay);
@@ -165,6 +202,8 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	for (uint32_t slot = 0; slot < relay->shards.end; slot++)
 		start_ring(relay, slot);
 	rivals_resync(&relay->rivals);
+	changeover_serve(&relay->changeover, relay);
+	backplane_serve(&relay->backplane);
 	return 0;
 }
 
@@ -251,6 +290,8 @@ relay_recycle(struct worker *worker)
 	const struct timeval pace = { 0, 10000 };
 	struct relay *relay = worker->context;
 
+	if (relay->leaving_since_ms != 0)
+		return;
 	api_part(&relay->api);
 	canary_part(&relay->canary);
 	inbox_part(&relay->inbox);
@@ -267,8 +308,8 @@ relay_let_go(struct worker *worker)
 	struct relay *relay = worker->context;
 
 	relay->is_giving = true;
-	if (relay->leaving_since_ms == 0)
-		relay_recycle(worker);
+	changeover_part(&relay->changeover);
+	relay_recycle(worker);
 }
 
 /* Its API has parted from everybody: a fresh tenant starts anew. */
@@ -282,6 +323,7 @@ const struct worker_ops relay_ops = {
 	.kind = SLOT_KIND_RELAY,
 	.program = "holdfast-relay",
 	.label = 'r',
+	.stand_by = relay_stand_by,
 	.attach = relay_attach,
 	.start = relay_start,
 	.fd_changed = relay_fd_changed,

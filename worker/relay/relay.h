@@ -9,8 +9,9 @@
  * and their receipts), operator (requests of holdfastctl), api* (HTTP),
  * backplane (links to Redis, when there is a fleet), routes* (what Redis knows
  * of this node's clients), pushes (what comes by this node's channel), inbox*
- * (and by its stream), canary (whether anything can), forward (dispatches to
- * other nodes' clients), ingress (clients' messages to Redis).
+ * (and by its stream), canary (whether anything can), changeover (of one
+ * relay to the next), forward (dispatches to other nodes' clients), ingress
+ * (clients' messages to Redis).
  */
 #ifndef HOLDFAST_RELAY_RELAY_H
 #define HOLDFAST_RELAY_RELAY_H
@@ -20,10 +21,12 @@
 #include "worker/relay/api.h"
 #include "worker/relay/backplane.h"
 #include "worker/relay/canary.h"
+#include "worker/relay/changeover.h"
 #include "worker/relay/delivery.h"
 #include "worker/relay/inbox.h"
 #include "worker/relay/ingress.h"
 #include "worker/relay/lease.h"
+#include "worker/relay/pushes.h"
 #include "worker/relay/reach.h"
 #include "worker/relay/ring_up.h"
 #include "worker/relay/rivals.h"
@@ -44,6 +47,8 @@ struct relay {
 	struct lease lease;
 	struct inbox inbox;
 	struct canary canary;
+	struct pushes pushes;
+	struct changeover changeover;
 	struct ingress ingress;
 	size_t forward_bytes; /* of documents for other nodes, see forward.h */
 	struct event *tick;   /* owned; once a second */

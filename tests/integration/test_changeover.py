@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: ISC
+"""The relay changes, and the node's channel is heard without gap or echo."""
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+import process
+import proof
+from node import LONG, SLOW, wait_until
+# pylint: disable=unused-import
+from redis_fleet import fleet, is_joined, redis
+from test_redis_inbox import Reader
+from upgrading import Builds, Upgradable
+
+RATE = 3000 // SLOW  # messages a second
+BATCH = 15
+CLIENTS = 10
+RESTARTS = 10
+UPGRADES = 3
+KILLS = 100 if LONG else 12
+
+
+class Publisher:
+    """Publishes to each client in turn, numbered, as fast as RATE."""
+
+    def __init__(self, redis, names):
+        self.wire = redis.connect()
+        self.names = names
+        self.sent = {name: 0 for name in names}
+        self.ends = False
+        self.problem = None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def next_message(self, number):
+        name = self.names[number % len(self.names)]
+        self.sent[name] += 1
+        return json.dumps({"target_client_id": name, "message_id": f"m{number}",
+                           "event_type": "test",
+                           "payload": {"number": self.sent[name] - 1}})
+
+    def run(self):
+        number = 0
+        due = time.monotonic()
+        try:
+            while not self.ends:
+                for _ in range(BATCH):
+                    self.wire.send("PUBLISH", "channel:a",
+                                   self.next_message(number))
+                    number += 1
+                for _ in range(BATCH):
+                    self.wire.take()
+                due += BATCH / RATE
+                time.sleep(max(0, due - time.monotonic()))
+        except OSError as problem:
+            self.problem = problem
+
+    def total(self):
+        return sum(self.sent.values())
+
+    def stop(self):
+        self.ends = True
+        self.thread.join()
+        self.wire.close()
+        assert self.problem is None
+
+
+class Listeners:
+    """Clients that are published to."""
+
+    def __init__(self, node, redis):
+        names = [f"c{i}" for i in range(CLIENTS)]
+        self.readers = {name: Reader(node, name) for name in names}
+        self.publisher = Publisher(redis, names)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.publisher.ends = True
+        self.publisher.thread.join()
+        for reader in self.readers.values():
+            reader.close()
+
+    def wait_more(self, count):
+        """So many more were published, and the last of them have come."""
+        before = self.publisher.total()
+        wait_until(lambda: self.publisher.total() > before + count, 30)
+        sent = dict(self.publisher.sent)
+        wait_until(lambda: all(
+            reader.numbers and reader.numbers[-1] >= sent[name] - 1
+            for name, reader in self.readers.items()), 30,
+                   "the last messages")
+
+    def lost(self):
+        """How many; fails if any came twice or out of order."""
+        lost = 0
+        for name, reader in self.readers.items():
+            numbers = list(reader.numbers)
+            assert all(a < b for a, b in zip(numbers, numbers[1:])), name
+            lost += self.publisher.sent[name] - len(numbers)
+        return lost
+
+    def finish(self):
+        """The last message of each has come; how many were lost."""
+        self.publisher.stop()
+        wait_until(lambda: all(
+            reader.numbers and
+            reader.numbers[-1] == self.publisher.sent[name] - 1
+            for name, reader in self.readers.items()), 30, "the end")
+        return self.lost()
+
+
+def note(what, times, listeners):
+    total = listeners.publisher.total()
+    print(f"{what}: {total} messages, {times} times")
+    proof.note(what, times, CLIENTS, total)
+
+
+def test_restarts(fleet, redis):
+    node = fleet(more={"node.workers": 2})
+    with Listeners(node, redis) as listeners:
+        for _ in range(RESTARTS):
+            listeners.wait_more(RATE // 4)
+            node.ctl("restart", seconds=60)
+        listeners.wait_more(RATE // 4)
+        assert listeners.finish() == 0
+        note("relay replaced, messages by the channel", RESTARTS, listeners)
+    assert "changeover_gap" not in node.log()
+    assert node.log().count("slot_taken") >= RESTARTS
+
+
+def test_upgrades(fleet, redis, tmp_path):
+    node = fleet(more={"node.workers": 2}, kind=Upgradable)
+    builds = Builds(tmp_path)
+    with Listeners(node, redis) as listeners:
+        for _ in range(UPGRADES):
+            listeners.wait_more(RATE // 4)
+            node.upgrade(builds.copy())
+        listeners.wait_more(RATE // 4)
+        assert listeners.finish() == 0
+        note("live upgrade, messages by the channel", UPGRADES, listeners)
+    assert "changeover_gap" not in node.log()
+
+
+def test_too_large(fleet, redis):
+    """A relay that leaves for worker.max_rss waits for the next one."""
+    node = fleet()
+    with Listeners(node, redis) as listeners:
+        listeners.wait_more(RATE // 4)
+        node.configure({"worker.max_rss": "64KiB"})
+        node.ctl("reload")
+        wait_until(lambda: node.log().count("slot_taken") >= 2, 30)
+        listeners.wait_more(RATE // 4)
+        assert listeners.finish() == 0
+        node.configure({"worker.max_rss": "0"})
+        node.ctl("reload")
+    assert "changeover_gap" not in node.log()
+
+
+def test_too_large(fleet, redis):
+    """A relay that leaves for worker.max_rss waits for the next one."""
+    node = fleet()
+    with Listeners(node, redis) as listeners:
+        listeners.wait_more(RATE // 4)
+        node.configure({"worker.max_rss": "64KiB"})
+        node.ctl("reload")
+        wait_until(lambda: node.log().count("slot_taken") >= 2, 30)
+        listeners.wait_more(RATE // 4)
+        assert listeners.finish() == 0
+        node.configure({"worker.max_rss": "0"})
+        node.ctl("reload")
+    assert "changeover_gap" not in node.log()
+
+
+def relays():
+    """All processes of the relay: old and new, keepers too."""
+    return [pid for pid in process.ours()
+            if process.program(pid) == "holdfast-relay"]
+
+
+def kill_some(after_s):
+    """A process of the relay that is there so many seconds from now."""
+    time.sleep(after_s)
+    pids = relays()
+    if pids:
+        try:
+            os.kill(random.choice(pids), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def test_kills_in_between(fleet, redis):
+    """Whoever dies: nothing twice, and it goes on."""
+    node = fleet()
+    node.expects_errors = True
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    random.seed(seed)
+    with Listeners(node, redis) as listeners:
+        for _ in range(KILLS):
+            killer = threading.Thread(target=kill_some, daemon=True,
+                                      args=(random.uniform(0, 0.2),))
+            killer.start()
+            node.ctl("restart", seconds=60, check=False)
+            killer.join()
+            wait_until(lambda: is_joined(node), 30)
+            listeners.wait_more(RATE // 20)
+            listeners.lost()
+        lost = listeners.finish()
+        total = listeners.publisher.total()
+    print(f"{KILLS} kills, {lost} of {total} lost")

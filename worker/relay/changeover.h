@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the node's channel is heard without a gap and without an echo while its
+ * relay is replaced by way of a handoff.  The one that is to take the slot
+ * subscribes while the other one still serves, and publishes marks on the
+ * channel, numbered and under a token of its own.  Redis gives both the same
+ * messages in the same order.  The one that gives ends at the first mark that
+ * it hears after it was told to give, and writes down which it was; the one
+ * that takes begins behind that mark.  Without one (Redis is away, somebody
+ * died, the deadline) what comes in between is lost and nothing comes twice:
+ * the taker then drops what it has and subscribes anew.
+ */
+#ifndef HOLDFAST_RELAY_CHANGEOVER_H
+#define HOLDFAST_RELAY_CHANGEOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+struct relay;
+struct redis_link;
+
+enum changeover_state {
+	CHANGEOVER_NONE,   /* all is taken as it comes */
+	CHANGEOVER_BESIDE, /* taker: the slot is another's; queue from a mark on
+			    */
+	CHANGEOVER_BEHIND, /* taker: serves, but the mark is still to come */
+	CHANGEOVER_EXPECTS, /* giver: takes all until there is a mark */
+	CHANGEOVER_PARTED,  /* giver: takes no message any more */
+};
+
+/* What becomes of a message that is published now. */
+enum changeover_fate {
+	CHANGEOVER_TAKE,
+	CHANGEOVER_QUEUE,
+	CHANGEOVER_SKIP,
+};
+
+struct changeover {
+	struct relay *relay; /* borrowed */
+	enum changeover_state state;
+	struct redis_link *link; /* owned; beside: publishes marks */
+	struct event *tick;	 /* owned; the next mark, then the deadline */
+	uint64_t token;
+	uint32_t sent;	 /* marks; or, behind, the one that is waited for */
+	uint32_t heard;	 /* the last mark that was heard; 0: none */
+	uint64_t missed; /* messages for which the queue had no room */
+};
+
+/* Beside the relay that still serves. */
+void changeover_stand_by(struct changeover *, struct relay *);
+/* The slot is ours, and everything is started. */
+void changeover_serve(struct changeover *, struct relay *);
+
+/* The slot is to be given away. */
+void changeover_part(struct changeover *);
+/* Whether or not a mark came. */
+void changeover_end(struct changeover *);
+bool changeover_is_parted(const struct changeover *);
+
+enum changeover_fate changeover_fate(const struct changeover *);
+/* A mark of whoever takes the slot; text: its token. */
+void changeover_mark(struct changeover *, const char *text, uint32_t number);
+/* The subscription has come up or gone down. */
+void changeover_pushes_link(struct changeover *, bool is_up);
+
+#endif

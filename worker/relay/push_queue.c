@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A list of copies (see push_queue.h).
+ */
+#include "worker/relay/push_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+push_queue_init(struct push_queue *queue, size_t max_bytes)
+{
+	memset(queue, 0, sizeof(*queue));
+	queue->max_bytes = max_bytes;
+}
+
+void
+push_queue_drop(struct push_queue *queue)
+{
+	struct push_item *item = queue->first;
+
+	if (item == NULL)
+		return;
+	queue->first = item->next;
+	if (queue->first == NULL)
+		queue->last = NULL;
+	queue->bytes -= sizeof(*item) + item->len;
+	free(item);
+}
+
+void
+push_queue_clear(struct push_queue *queue)
+{
+	while (queue->first != NULL)
+		push_queue_drop(queue);
+}
+
+static int
+append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
+    uint32_t mark)
+{
+	size_t need = sizeof(struct push_item) + len;
+	struct push_item *item;
+
+	if (need > queue->max_bytes - queue->bytes)
+		return -ENOBUFS;
+	item = malloc(need);
+	if (item == NULL)
+		return -ENOMEM;
+	item->next = NULL;
+	item->len = len;
+	item->mark = mark;
+	item->done = done;
+	if (len > 0)
+		memcpy(item->bytes, bytes, len);
+	if (queue->last != NULL)
+		queue->last->next = item;
+	else
+		queue->first = item;
+	queue->last = item;
+	queue->bytes += need;
+	return 0;
+}
+
+int
+push_queue_add(struct push_queue *queue, const char *bytes, size_t len,
+    size_t done)
+{
+	return append(queue, bytes, len, done, 0);
+}
+
+int
+push_queue_mark(struct push_queue *queue, uint32_t mark)
+{
+	return append(queue, NULL, 0, 0, mark);
+}
+
+void
+push_queue_begin_at(struct push_queue *queue, uint32_t mark)
+{
+	uint32_t found = 0;
+
+	while (queue->first != NULL && found < mark) {
+		found = queue->first->mark;
+		push_queue_drop(queue);
+	}
+}
