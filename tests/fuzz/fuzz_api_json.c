@@ -17,6 +17,12 @@ expect(bool fact)
 		abort();
 }
 
+static bool
+is_same(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	return a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
 static void
 check_alone(const struct dispatch_doc *doc)
 {
@@ -25,8 +31,10 @@ check_alone(const struct dispatch_doc *doc)
 
 	expect(dispatch_body_parse(doc->bytes, doc->len, &body, &fault) == 0);
 	expect(!body.is_array && body.docs[0].len == doc->len);
-	expect(strcmp(body.docs[0].target, doc->target) == 0);
-	expect(strcmp(body.docs[0].message_id, doc->message_id) == 0);
+	expect(is_same(body.docs[0].target, body.docs[0].target_len,
+	    doc->target, doc->target_len));
+	expect(is_same(body.docs[0].message_id, body.docs[0].message_id_len,
+	    doc->message_id, doc->message_id_len));
 	dispatch_body_clear(&body);
 }
 
@@ -51,7 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at = doc->bytes + doc->len;
 		expect(at <= text + size);
 		expect(api_client_id_ok(doc->target, doc->target_len));
-		expect(strlen(doc->message_id) == doc->message_id_len);
+		expect(
+		    memchr(doc->message_id, '\0', doc->message_id_len) == NULL);
 		if (body.is_array)
 			check_alone(doc);
 	}
