@@ -86,6 +86,24 @@ def test_channel(fleet, redis):
     assert node.restarts("fault") == 0
 
 
+def test_channel_in_a_burst(fleet, redis):
+    """More than a ring holds waits for room in it, for a moment."""
+    node = fleet(more={"worker.stall": "10s",
+                       "websocket.max_queue": "16MiB"})
+    with Client(node, "alice") as alice:
+        os.kill(node.tenant(), signal.SIGSTOP)
+        with redis.connect() as wire:
+            for number in range(90):
+                wire.send("PUBLISH", "channel:a",
+                          doc("alice", number, pad="x" * 60000))
+            assert [wire.take() for _ in range(90)] == [1] * 90
+        wait_until(lambda: metric(node, "pushes") == 90)
+        os.kill(node.tenant(), signal.SIGCONT)
+        assert [number_of(alice.take_message())
+                for _ in range(90)] == list(range(90))
+    assert node.metric("dispatches_total", status="busy") == 0
+
+
 def test_stream(fleet, redis):
     """In order, trimmed once taken; the asker is told."""
     node = fleet()

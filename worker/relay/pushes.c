@@ -210,25 +210,31 @@ put(struct pushes *pushes, const char *bytes, size_t len, size_t done)
 		delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
 }
 
-/* One of the queue: is it delivered, or has it waited long enough? */
+/* One of the queue: is it delivered, or has it waited long enough?  After that
+ * only what is for a ring without room is dropped. */
 static bool
 finish_first(struct pushes *pushes, uint64_t now_ms)
 {
 	struct push_item *item = pushes->queue.first;
+	bool has_room, is_late;
 
 	if (item->mark != 0) {
 		push_queue_drop(&pushes->queue);
 		return true;
 	}
-	if (delivery_has_room(&pushes->relay->delivery, item->len) &&
+	has_room = delivery_has_room(&pushes->relay->delivery, item->len);
+	is_late = pushes->stuck_ms != 0 &&
+	    now_ms - pushes->stuck_ms >= STUCK_MS;
+	if ((has_room || is_late) &&
 	    deliver(pushes->relay, item->bytes, item->len, &item->done)) {
 		push_queue_drop(&pushes->queue);
-		pushes->stuck_ms = 0;
+		if (has_room)
+			pushes->stuck_ms = 0;
 		return true;
 	}
 	if (pushes->stuck_ms == 0)
 		pushes->stuck_ms = now_ms;
-	if (now_ms - pushes->stuck_ms < STUCK_MS)
+	if (!is_late)
 		return false;
 	drop_first(pushes);
 	return true;
@@ -273,7 +279,8 @@ take_message(struct relay *relay, const char *bytes, size_t len)
 	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);
 	if (!pushes_are_idle(pushes)) {
 		put(pushes, bytes, len, 0);
-	} else if (!deliver(relay, bytes, len, &done)) {
+	} else if (!delivery_has_room(&relay->delivery, len) ||
+	    !deliver(relay, bytes, len, &done)) {
 		put(pushes, bytes, len, done);
 		pushes_go_on(pushes);
 	}

@@ -3,7 +3,8 @@
  * What comes by the channel of this node: dispatch documents for its clients,
  * and word of other nodes.  At most once: what cannot be taken is counted and
  * dropped, except that messages wait a moment for a gateway whose table is on
- * its way to another process, and for the relay itself to take its place.
+ * its way to another process or whose ring is full, and for the relay itself to
+ * take its place.
  */
 #ifndef HOLDFAST_RELAY_PUSHES_H
 #define HOLDFAST_RELAY_PUSHES_H
