@@ -11,6 +11,8 @@ from node import LONG, PATIENCE, SLOW, wait_until
 from upgrading import Upgradable
 from wire import Client
 
+# Clients that read only at the end do not answer pings.
+CALM = {"node.workers": 2, "websocket.ping_interval": "5m"}
 CLIENTS = 60 // SLOW
 MOVES = 30 if LONG else 4
 
@@ -71,7 +73,7 @@ def broadcast_while(node, deed):
 
 
 def test_broadcasts_while_slots_move(start):
-    node = start({"node.workers": 2})
+    node = start(CALM)
     broadcast_while(node, lambda _: node.ctl("restart", "--keepers",
                                              seconds=60))
 
@@ -80,7 +82,7 @@ def test_broadcasts_across_layouts(start):
     for build in (nodes.OLDER, nodes.FAULTS):
         if not (build / "holdfast-gateway").exists():
             pytest.skip(f"no build in {build}")
-    node = start({"node.workers": 2}, build=nodes.OLDER, kind=Upgradable)
+    node = start(CALM, build=nodes.OLDER, kind=Upgradable)
     builds = (nodes.FAULTS, nodes.OLDER)
     broadcast_while(node, lambda number: node.upgrade(
         builds[number % 2] / "holdfastd"))
@@ -88,7 +90,7 @@ def test_broadcasts_across_layouts(start):
 
 def test_dispatches_while_slots_move(start):
     """Also to somebody who has just come: not_connected would be a lie."""
-    node = start({"node.workers": 2})
+    node = start(CALM)
     with Client(node, "target") as client:
         caller = Caller(node, "target", step_s=0.001)
         caller.start()
