@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "proto/redis_conf.h"
 #include "proto/redis_names.h"
 #include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/fleet/fleet_storm.h"
@@ -155,21 +156,12 @@ static int
 open_link(struct fleet *fleet)
 {
 	const struct settings_redis *set = &fleet->sup->conf.settings.redis;
-	struct redis_link_conf conf = {
-		.user = set->user,
-		.password_file = set->password_file,
-		.tls = { set->tls_ca, set->tls_cert, set->tls_key },
-		.connect_timeout_ms = (uint32_t)set->connect_timeout_ms,
-		.command_timeout_ms = (uint32_t)set->command_timeout_ms,
-		.ping_interval_ms = (uint32_t)set->ping_interval_ms,
-		.backoff_ms = (uint32_t)set->backoff_ms,
-		.backoff_max_ms = (uint32_t)set->backoff_max_ms,
-		.max_pending = MAX_PENDING,
-		.on_state = on_state,
-		.arg = fleet,
-	};
+	struct redis_link_conf conf = redis_conf_of(set);
 	const char *problem;
 
+	conf.max_pending = MAX_PENDING;
+	conf.on_state = on_state;
+	conf.arg = fleet;
 	if (redis_url_parse(set->url, &conf.url, &problem) != 0)
 		return -EINVAL;
 	fleet->link = redis_link_new(fleet->sup->base, &conf);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "proto/redis_conf.h"
 #include "worker/relay/pushes.h"
 #include "worker/relay/relay.h"
 
@@ -113,22 +114,13 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 static struct redis_link_conf
 link_conf(struct backplane *backplane)
 {
-	struct settings_redis *set = &backplane->relay->worker->settings.redis;
+	struct redis_link_conf conf = redis_conf_of(
+	    &backplane->relay->worker->settings.redis);
 
-	/* Rows of class restart: these texts stay where and what they are. */
-	return (struct redis_link_conf){
-		.url = backplane->url,
-		.user = set->user,
-		.password_file = set->password_file,
-		.tls = { set->tls_ca, set->tls_cert, set->tls_key },
-		.connect_timeout_ms = (uint32_t)set->connect_timeout_ms,
-		.command_timeout_ms = (uint32_t)set->command_timeout_ms,
-		.ping_interval_ms = (uint32_t)set->ping_interval_ms,
-		.backoff_ms = (uint32_t)set->backoff_ms,
-		.backoff_max_ms = (uint32_t)set->backoff_max_ms,
-		.max_pending = MAX_PENDING,
-		.arg = backplane,
-	};
+	conf.url = backplane->url;
+	conf.max_pending = MAX_PENDING;
+	conf.arg = backplane;
+	return conf;
 }
 
 struct redis_link *
