@@ -206,19 +206,22 @@ struct single {
 
 static struct single
 single_of(struct listener_set *set, const struct settings *settings,
-    uint32_t which)
+    enum listener_single which)
 {
 	const struct settings_fleet *fleet = &settings->fleet;
 	const struct single all[LISTENER_SINGLES] = {
-		{ &set->api, settings->api.enabled, settings->api.address,
-		    settings->api.port, API_BACKLOG, LISTENER_NAME_API },
-		{ &set->admin, settings->admin.enabled, settings->admin.address,
-		    settings->admin.port, ADMIN_BACKLOG, LISTENER_NAME_ADMIN },
-		{ &set->agent, fleet->agent.enabled, fleet->agent.address,
-		    fleet->agent.port, LINE_BACKLOG, LISTENER_NAME_AGENT },
-		{ &set->peers, listener_set_wants_peers(settings),
-		    fleet->peer.address, fleet->peer.port, LINE_BACKLOG,
-		    LISTENER_NAME_PEERS },
+		[LISTENER_API] = { &set->api, settings->api.enabled,
+		    settings->api.address, settings->api.port, API_BACKLOG,
+		    LISTENER_NAME_API },
+		[LISTENER_ADMIN] = { &set->admin, settings->admin.enabled,
+		    settings->admin.address, settings->admin.port,
+		    ADMIN_BACKLOG, LISTENER_NAME_ADMIN },
+		[LISTENER_AGENT] = { &set->agent, fleet->agent.enabled,
+		    fleet->agent.address, fleet->agent.port, LINE_BACKLOG,
+		    LISTENER_NAME_AGENT },
+		[LISTENER_PEERS] = { &set->peers,
+		    listener_set_wants_peers(settings), fleet->peer.address,
+		    fleet->peer.port, LINE_BACKLOG, LISTENER_NAME_PEERS },
 	};
 
 	return all[which];
@@ -350,17 +353,6 @@ listener_set_adopt(struct listener_set *set, const struct settings *settings,
 	fd_close(&fd);
 }
 
-void
-listener_set_adopt_api(struct listener_set *set,
-    const struct settings *settings, int fd)
-{
-	if (settings->api.enabled)
-		listener_adopt(&set->api, settings->api.address,
-		    settings->api.port, fd);
-	else
-		fd_close(&fd);
-}
-
 bool
 listener_set_wants_peers(const struct settings *settings)
 {
@@ -369,12 +361,13 @@ listener_set_wants_peers(const struct settings *settings)
 }
 
 void
-listener_set_adopt_peers(struct listener_set *set,
-    const struct settings *settings, int fd)
+listener_set_adopt_single(struct listener_set *set,
+    const struct settings *settings, enum listener_single which, int fd)
 {
-	if (listener_set_wants_peers(settings))
-		listener_adopt(&set->peers, settings->fleet.peer.address,
-		    settings->fleet.peer.port, fd);
+	const struct single one = single_of(set, settings, which);
+
+	if (one.is_wanted)
+		listener_adopt(one.listener, one.address, one.port, fd);
 	else
 		fd_close(&fd);
 }

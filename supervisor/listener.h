@@ -34,7 +34,13 @@ struct listener {
 #define LISTENER_NAME_PEERS   "peers"
 
 /* Those of which there is one at most. */
-#define LISTENER_SINGLES 4u
+enum listener_single {
+	LISTENER_API,
+	LISTENER_ADMIN,
+	LISTENER_AGENT,
+	LISTENER_PEERS,
+	LISTENER_SINGLES
+};
 
 /* A listener keeps its place in clients for life (SLOT_MAX_LISTENERS): that is
  * its index for the workers.  One that was removed leaves its address there,
@@ -53,15 +59,13 @@ void listener_set_init(struct listener_set *set);
  * failure (-errno) all are closed and error names the address. */
 int listener_set_open(struct listener_set *set, const struct settings *settings,
     char *error, size_t size);
-/* A socket from before us gets the place that it had, or becomes the API's or
- * the peers', if the settings name its address and there is none yet.  Takes
+/* A socket from before us gets the place that it had, or becomes that single
+ * one, if the settings name its address and there is none yet.  Takes
  * fd, which may be -1, in every case. */
 void listener_set_adopt(struct listener_set *set,
     const struct settings *settings, uint32_t place, int fd);
-void listener_set_adopt_api(struct listener_set *set,
-    const struct settings *settings, int fd);
-void listener_set_adopt_peers(struct listener_set *set,
-    const struct settings *settings, int fd);
+void listener_set_adopt_single(struct listener_set *set,
+    const struct settings *settings, enum listener_single which, int fd);
 /* Do the settings want a socket for other nodes? */
 bool listener_set_wants_peers(const struct settings *settings);
 void listener_set_close(struct listener_set *set);

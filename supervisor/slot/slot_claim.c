@@ -168,9 +168,9 @@ take_listeners(struct supervisor *sup, const struct slot_claim *claim)
 	for (i = 0; i < SLOT_MAX_LISTENERS; i++)
 		listener_set_adopt(&sup->listeners, settings, i,
 		    take(claim, SLOT_FD_LISTENER, i));
-	listener_set_adopt_api(&sup->listeners, settings,
+	listener_set_adopt_single(&sup->listeners, settings, LISTENER_API,
 	    take(claim, SLOT_FD_API_LISTENER, 0));
-	listener_set_adopt_peers(&sup->listeners, settings,
+	listener_set_adopt_single(&sup->listeners, settings, LISTENER_PEERS,
 	    take(claim, SLOT_FD_PEER_LISTENER, 0));
 }
 
