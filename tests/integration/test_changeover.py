@@ -161,21 +161,6 @@ def test_too_large(fleet, redis):
     assert "changeover_gap" not in node.log()
 
 
-def test_too_large(fleet, redis):
-    """A relay that leaves for worker.max_rss waits for the next one."""
-    node = fleet()
-    with Listeners(node, redis) as listeners:
-        listeners.wait_more(RATE // 4)
-        node.configure({"worker.max_rss": "64KiB"})
-        node.ctl("reload")
-        wait_until(lambda: node.log().count("slot_taken") >= 2, 30)
-        listeners.wait_more(RATE // 4)
-        assert listeners.finish() == 0
-        node.configure({"worker.max_rss": "0"})
-        node.ctl("reload")
-    assert "changeover_gap" not in node.log()
-
-
 def relays():
     """All processes of the relay: old and new, keepers too."""
     return [pid for pid in process.ours()
