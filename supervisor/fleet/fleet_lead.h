@@ -28,6 +28,7 @@ struct fleet_purge {
 	uint64_t routes; /* deleted so far */
 	uint32_t pending;
 	bool is_last; /* this batch */
+	bool has_deleted;
 	bool has_failed;
 };
 

@@ -325,15 +325,17 @@ renew(struct fleet *fleet, uint64_t now_ms)
 {
 	const struct settings *set = &fleet->sup->conf.settings;
 	struct fleet_args *args = &fleet->args;
-	char node[160];
+	char node[160], mark[160];
 
 	(void)snprintf(node, sizeof(node), "node:%s", set->node.id);
-	fleet_args_eval(args, fleet_script_renew, 5);
+	(void)snprintf(mark, sizeof(mark), "routes:%s", set->node.id);
+	fleet_args_eval(args, fleet_script_renew, 6);
 	fleet_key(fleet, node);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "summary");
 	fleet_key(fleet, "events");
 	fleet_key(fleet, "asks");
+	fleet_key(fleet, mark);
 	fleet_args_text(args, set->node.id);
 	fleet_args_hex(args, fleet->incarnation);
 	fleet_args_text(args, own_state(fleet));

@@ -2,8 +2,8 @@
 /*
  * Deletes the routes to dead nodes, one node at a time, in batches.  Before
  * each batch Redis is asked whether the node is still dead and we still lead:
- * one that has come back writes its routes anew.  A route that leads elsewhere
- * meanwhile is left alone.
+ * one that has come back is told to write its routes anew.  A route that leads
+ * elsewhere meanwhile is left alone.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,11 +22,31 @@
 
 static void ask(struct fleet *fleet);
 
+/* The node's own mark: when it is gone, the node writes its routes anew. */
+static void
+put_mark(struct fleet *fleet)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "routes:%s", fleet->lead.purge.node);
+	fleet_key(fleet, text);
+}
+
+/* The next tick begins anew, if it is still dead.  If it is not, the last batch
+ * may have deleted what it had just written. */
 static void
 give_up(struct fleet *fleet)
 {
-	/* The next tick begins anew, if it is still dead. */
-	fleet->lead.purge.node[0] = '\0';
+	struct fleet_purge *purge = &fleet->lead.purge;
+
+	if (purge->has_deleted) {
+		fleet_args_command(&fleet->args, "DEL");
+		put_mark(fleet);
+		/* Cannot be sent: then the node's link is down as ours is, and
+		 * it compares all when that is up again. */
+		(void)!fleet_send(fleet, NULL, NULL);
+	}
+	purge->node[0] = '\0';
 }
 
 static struct fleet_member *
@@ -64,6 +84,7 @@ on_done(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	if (fault == REDIS_FAULT_NONE && member != NULL &&
 	    redis_reply_integer(reply, 0) == 1) {
 		member->is_purged = true;
+		purge->has_deleted = false; /* the mark is */
 		fleet->lead.routes_purged += purge->routes;
 		log_notice("routes_purged", NULL, log_text("node", purge->node),
 		    log_uint("routes", purge->routes));
@@ -85,8 +106,7 @@ finish(struct fleet *fleet)
 	fleet_key(fleet, "leader");
 	(void)snprintf(text, sizeof(text), "node:%s", purge->node);
 	fleet_key(fleet, text);
-	(void)snprintf(text, sizeof(text), "routes:%s", purge->node);
-	fleet_key(fleet, text);
+	put_mark(fleet);
 	fleet_key(fleet, "events");
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_hex(args, purge->incarnation);
@@ -197,6 +217,7 @@ on_batch(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		return;
 	}
 	purge->is_last = purge->cursor == 0;
+	purge->has_deleted |= count > 0;
 	for (i = 0; i + 1 < count; i += 2) {
 		size_t len = 0;
 		const char *client = redis_reply_text(redis_reply_at(pairs, i),

@@ -9,11 +9,13 @@
 #define HOLDFAST_FLEET_FLEET_SCRIPTS_H
 
 /*
- * A node's lease.  KEYS: node, nodes, summary, events, asks; ARGV: id,
- * incarnation, state, lease ms, "1" to have the members too, the incarnation
- * before ours or "", the id of the event seen last or "", then fields and
- * values.  Returns {"ok", now, epoch, held, level, storm_until, hold, at,
- * members, events, asks} or {"taken", now, beat, peer} or {"dead", now}.
+ * A node's lease.  KEYS: node, nodes, summary, events, asks, routes mark; ARGV:
+ * id, incarnation, state, lease ms, "1" to have the members too, the
+ * incarnation before ours or "", the id of the event seen last or "", then
+ * fields and values.  Whoever was dead and joins again loses the mark, so that
+ * its relay writes its routes anew.  Returns {"ok", now, epoch, held, level,
+ * storm_until, hold, at, members, events, asks} or {"taken", now, beat, peer}
+ * or {"dead", now}.
  */
 extern const char *const fleet_script_renew;
 
@@ -61,7 +63,7 @@ extern const char *const fleet_script_seen;
 /* Is it still dead, and are we the leader?  KEYS: leader, node; ARGV: token,
  * incarnation.  1 or 0. */
 extern const char *const fleet_script_is_dead;
-/* No routes are left.  KEYS: leader, node, node-clients mark, events; ARGV:
+/* No routes are left.  KEYS: leader, node, routes mark, events; ARGV:
  * token, incarnation, id, number of routes.  1 or 0. */
 extern const char *const fleet_script_purged;
 /* KEYS: leader, node, nodes; ARGV: token, id, incarnation.  1 or 0. */
