@@ -66,6 +66,44 @@ node_drain_load(const struct node_drain *from, uint64_t now_ms,
 }
 
 void
+node_permit_begin(struct node_permit *permit, uint64_t drain, bool is_forced)
+{
+	if (atomic_load(&permit->drain) != drain)
+		atomic_store(&permit->until_ms, 0);
+	atomic_store(&permit->is_forced, is_forced);
+	atomic_store(&permit->drain, drain);
+}
+
+bool
+node_permit_is_forced(const struct node_permit *permit, uint64_t drain)
+{
+	return atomic_load(&permit->drain) == drain &&
+	    atomic_load(&permit->is_forced) != 0;
+}
+
+void
+node_permit_extend(struct node_permit *permit, uint64_t asked_ms,
+    uint64_t lease_ms)
+{
+	/* A quarter of it covers clocks that run apart and closes on their
+	 * way. */
+	atomic_store(&permit->until_ms, asked_ms + lease_ms - lease_ms / 4);
+}
+
+bool
+node_permit_is_over(const struct node_permit *permit,
+    const struct node_drain *drain, uint64_t now_ms)
+{
+	uint64_t until_ms = atomic_load(&permit->until_ms);
+
+	return atomic_load(&drain->state) == NODE_DRAIN_CLOSING &&
+	    atomic_load(&drain->stops_after) == 0 &&
+	    atomic_load(&permit->drain) == atomic_load(&drain->asked_real_ms) &&
+	    atomic_load(&permit->is_forced) == 0 && until_ms != 0 &&
+	    now_ms >= until_ms;
+}
+
+void
 node_slot_drain_forget(struct node_slot_drain *drain)
 {
 	atomic_store(&drain->close_code, 0);

@@ -41,6 +41,19 @@ struct node_drain {
 	_Atomic uint32_t total;	   /* connections when the closes began */
 };
 
+/*
+ * The fleet's permission for it.  The supervisor writes it, and the relay when
+ * it has renewed it, so that it outlives either; gateways stand still without
+ * it.  It belongs to the drain that it names: a holdfastd that knows nothing of
+ * these words may have begun another one since.
+ */
+struct node_permit {
+	_Atomic uint64_t drain;	    /* its asked_real_ms; 0: none */
+	_Atomic uint64_t until_ms;  /* 0: nothing has been asked for */
+	_Atomic uint32_t is_forced; /* it needs none */
+	_Atomic uint32_t unused;
+};
+
 /* A copy of it, checked. */
 struct drain_words {
 	enum node_drain_state state;
@@ -59,6 +72,18 @@ void node_drain_save(struct node_drain *, const struct drain_words *);
  * the memfd mapped and may be compromised). */
 int node_drain_load(const struct node_drain *, uint64_t now_ms,
     struct drain_words *out);
+
+/* Names the drain; one that it is of already keeps until_ms. */
+void node_permit_begin(struct node_permit *, uint64_t drain, bool is_forced);
+bool node_permit_is_forced(const struct node_permit *, uint64_t drain);
+/* What was asked for at asked_ms has been granted for lease_ms: the holder
+ * stands still well before others may take its place, however long the answer
+ * took. */
+void node_permit_extend(struct node_permit *, uint64_t asked_ms,
+    uint64_t lease_ms);
+/* Is this a drain that has to stand still?  One that ends in a stop never. */
+bool node_permit_is_over(const struct node_permit *, const struct node_drain *,
+    uint64_t now_ms);
 
 #define NODE_SLOT_DRAIN_LEAVE  1u /* the tenant exits when it is empty */
 #define NODE_SLOT_DRAIN_ACCEPT 2u /* and takes connections until then */

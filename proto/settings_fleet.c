@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The rows of the groups peer, agent, membership, blast_radius and storm (see
- * settings_rows.h): the supervisor's business alone.
+ * settings_rows.h): the supervisor's business, but for the lease, which the
+ * relay renews, too.
  */
 #include "proto/settings_rows.h"
 
@@ -39,7 +40,7 @@ const struct conf_key settings_fleet_rows[SETTINGS_FLEET_ROWS] = {
 	    .doc = "answer them, in HAProxy's words",
 	},
 	{
-	    KEY("membership.lease", DURATION, LIVE, SUPERVISOR,
+	    KEY("membership.lease", DURATION, LIVE, SUPERVISOR | RELAY,
 		fleet.membership.lease_ms),
 	    .default_text = "5s",
 	    LIMITS(2000, 300000),

@@ -76,14 +76,15 @@ drain_lease_granted(struct supervisor *sup)
 }
 
 static void
-pause_drain(struct supervisor *sup, uint64_t now_ms)
+pause_drain(struct supervisor *sup, uint64_t until_ms)
 {
 	struct lifecycle *life = &sup->lifecycle;
 	uint32_t i;
 
 	life->is_paused = true;
-	life->paused_left_ms = life->drain.end_ms > now_ms ?
-	    life->drain.end_ms - now_ms :
+	/* Gateways have stood still since then. */
+	life->paused_left_ms = life->drain.end_ms > until_ms ?
+	    life->drain.end_ms - until_ms :
 	    0;
 	event_del(life->deadline);
 	for (i = 0; i < sup->gateways; i++) {
@@ -98,19 +99,34 @@ pause_drain(struct supervisor *sup, uint64_t now_ms)
 }
 
 void
-drain_lease_lapsed(struct supervisor *sup)
+drain_lease_check(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
+	struct node_permit *permit = &sup->node.shared->permit;
 	uint64_t now = clock_mono_ms();
 
-	if (life->state != LIFECYCLE_DRAINING || life->empty || life->cut ||
-	    life->is_forced || life->drain.stops_after)
+	if (life->empty || life->cut ||
+	    !node_permit_is_over(permit, &sup->node.shared->drain, now))
 		return;
 	if (!life->is_paused)
-		pause_drain(sup, now);
+		pause_drain(sup, atomic_load(&permit->until_ms));
 	/* A supervisor that comes meanwhile has as much time left. */
+	atomic_store(&permit->until_ms, now);
 	life->drain.end_ms = now + life->paused_left_ms;
 	lifecycle_save(sup);
+}
+
+void
+drain_lease_restore(struct supervisor *sup)
+{
+	struct lifecycle *life = &sup->lifecycle;
+	struct node_permit *permit = &sup->node.shared->permit;
+
+	life->is_forced = node_permit_is_forced(permit,
+	    life->drain.asked_real_ms);
+	/* Nobody would ever renew it. */
+	if (sup->conf.settings.redis.url[0] == '\0')
+		atomic_store(&permit->until_ms, 0);
 }
 
 uint64_t
@@ -122,7 +138,7 @@ drain_lease_wanted(const struct supervisor *sup)
 
 	if (!life->waits_lease && (!is_closing || life->empty))
 		return 0;
-	return life->drain.asked_real_ms != 0 ? life->drain.asked_real_ms : 1;
+	return life->drain.asked_real_ms;
 }
 
 bool

@@ -18,8 +18,10 @@ void drain_lease_seek(struct supervisor *sup);
 
 /* The fleet says yes, for the first time or again. */
 void drain_lease_granted(struct supervisor *sup);
-/* It has not said so in time: others may soon take our place. */
-void drain_lease_lapsed(struct supervisor *sup);
+/* If it has not said so in time, others may soon take our place. */
+void drain_lease_check(struct supervisor *sup);
+/* A drain is restored: how it stood with the supervisor before us. */
+void drain_lease_restore(struct supervisor *sup);
 
 /* Which drain needs it now; 0: none. */
 uint64_t drain_lease_wanted(const struct supervisor *sup);

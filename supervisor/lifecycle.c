@@ -82,6 +82,8 @@ lifecycle_save(struct supervisor *sup)
 	struct lifecycle *life = &sup->lifecycle;
 
 	life->drain.state = states[life->state];
+	node_permit_begin(&sup->node.shared->permit, life->drain.asked_real_ms,
+	    life->is_forced);
 	node_drain_save(&sup->node.shared->drain, &life->drain);
 	lifecycle_apply_fleet(sup);
 }
@@ -330,6 +332,8 @@ close_now(struct supervisor *sup, uint32_t code)
 
 	sup->lifecycle.cut = sup->lifecycle.waits_lease = false;
 	drain->stops_after = true;
+	if (drain->asked_real_ms == 0)
+		drain->asked_real_ms = clock_real_ms();
 	drain->close_code = code;
 	drain->begin_ms = drain->end_ms = clock_mono_ms();
 	drain->grace_ms = CLOSING_MS;
@@ -402,6 +406,7 @@ lifecycle_restore(struct supervisor *sup)
 		return;
 	}
 	life->restored = true;
+	drain_lease_restore(sup);
 	log_notice("drain_restored", NULL,
 	    log_text("profile", drain_profile_name(life->drain.profile)),
 	    log_bool("stops_after", life->drain.stops_after));
@@ -412,7 +417,9 @@ lifecycle_restore(struct supervisor *sup)
 		break;
 	case NODE_DRAIN_CLOSING:
 		lifecycle_enter(sup, LIFECYCLE_DRAINING);
-		lifecycle_go_on_closing(sup);
+		drain_lease_check(sup);
+		if (!life->is_paused)
+			lifecycle_go_on_closing(sup);
 		break;
 	default:
 		close_now(sup, life->drain.close_code);

@@ -32,11 +32,3 @@ drain_quota_grants(uint64_t reserved, size_t others, uint64_t mine,
 		return true;
 	return (double)reserved + (double)mine <= max_draining * (double)held;
 }
-
-bool
-drain_quota_must_pause(uint64_t asked_ms, uint64_t lease_ms, uint64_t now_ms)
-{
-	/* A quarter of it covers clocks that run apart and closes on their
-	 * way. */
-	return now_ms >= asked_ms + lease_ms - lease_ms / 4;
-}

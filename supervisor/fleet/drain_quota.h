@@ -2,8 +2,7 @@
 /*
  * How many connections of a fleet may be on the move at once: drain leases,
  * counted in reserved connections.  Pure.  The script that grants a lease in
- * Redis decides by the same rule; this says what it would decide and when its
- * holder must pause.
+ * Redis decides by the same rule.
  */
 #ifndef HOLDFAST_FLEET_DRAIN_QUOTA_H
 #define HOLDFAST_FLEET_DRAIN_QUOTA_H
@@ -26,13 +25,5 @@ uint64_t drain_quota_reserved(const struct drain_reservation *leases,
  * others, or a node above the quota could never be drained. */
 bool drain_quota_grants(uint64_t reserved, size_t others, uint64_t mine,
     double max_draining, uint64_t held);
-
-/*
- * Must the holder pause?  It asked at asked_ms for a lease of lease_ms that was
- * granted: it pauses well before others may take its place, however long the
- * answer took.
- */
-bool drain_quota_must_pause(uint64_t asked_ms, uint64_t lease_ms,
-    uint64_t now_ms);
 
 #endif

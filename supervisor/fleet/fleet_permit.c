@@ -100,7 +100,8 @@ take_answer(struct fleet *fleet, struct fleet_permit *permit, bool is_granted)
 		permit->is_granted = false;
 		return;
 	}
-	permit->granted_ms = permit->sent_ms;
+	node_permit_extend(&fleet->sup->node.shared->permit, permit->sent_ms,
+	    fleet->sup->conf.settings.fleet.membership.lease_ms);
 	if (!permit->is_granted)
 		fleet_event(fleet, "drain_granted", node, text,
 		    (int64_t)permit->others);
@@ -168,6 +169,7 @@ drain_tick(struct fleet *fleet, uint64_t now_ms)
 {
 	struct supervisor *sup = fleet->sup;
 	struct fleet_permit *permit = &fleet->drain;
+	struct node_permit *words = &sup->node.shared->permit;
 	uint64_t mark = drain_lease_wanted(sup);
 
 	if (mark != permit->mark) {
@@ -178,15 +180,15 @@ drain_tick(struct fleet *fleet, uint64_t now_ms)
 		memset(permit, 0, sizeof(*permit));
 		permit->is_asking = is_asking;
 		permit->mark = mark;
-		/* One that goes on after a change of supervisors has been
-		 * granted, and can be renewed in time if it still is. */
-		permit->granted_ms = now_ms;
 	}
 	if (mark == 0)
 		return;
-	if (drain_quota_must_pause(permit->granted_ms,
-		sup->conf.settings.fleet.membership.lease_ms, now_ms))
-		drain_lease_lapsed(sup);
+	/* One that goes on after an older holdfastd has been granted, and can
+	 * be renewed in time if it still is. */
+	if (atomic_load(&words->until_ms) == 0)
+		node_permit_extend(words, now_ms,
+		    sup->conf.settings.fleet.membership.lease_ms);
+	drain_lease_check(sup);
 	if (can_ask(fleet, permit, now_ms))
 		ask_for_drain(fleet, now_ms);
 }

@@ -4,7 +4,8 @@
  * counted in connections, in {fleet}:drains, and upgrade leases, counted in
  * nodes, in {fleet}:upgrades.  A permit follows what the node does: it is
  * asked for while the node wants to drain or drains, renewed while it lasts,
- * given back afterwards; whoever does not renew it loses it.
+ * given back afterwards; whoever does not renew it loses it.  The relay renews
+ * it, too, so that it outlives a supervisor.
  */
 #ifndef HOLDFAST_FLEET_FLEET_PERMIT_H
 #define HOLDFAST_FLEET_FLEET_PERMIT_H
@@ -20,8 +21,7 @@ struct fleet_permit {
 	uint64_t sent_mark; /* of the request under way */
 	uint64_t sent_ms;
 	uint64_t next_ms;
-	uint64_t granted_ms; /* when was asked what was granted last */
-	uint64_t reserved;   /* by others, as of the last answer */
+	uint64_t reserved; /* by others, as of the last answer */
 	uint64_t others;
 	bool is_asking;
 	bool is_granted;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Drains and upgrades ask the fleet: one after the other, unless forced."""
-import os
 import signal
 
+from crowd import Crowd
 from node import wait_until
-from test_fleet import (FAST, events, fleet, leader_of, long, redis, shown)
+from test_fleet import (FAST, LEASE, events, fleet, leader_of, long, redis,
+                        shown)
 
 from upgrading import Upgradable
 from wire import Client, Closed
@@ -151,32 +152,85 @@ def answers(client):
         return False
 
 
-@long
 def test_lease_outlives_the_supervisor(fleet, redis):
+    """Its gateways go on closing, so its relay has the others wait, for
+    longer than the lease."""
     node, other = nodes = fleet(2, **SETTINGS)
-    clients = crowd(nodes, 3)
-    node.ctl("drain", "--profile", "gentle")
+    clients = crowd(nodes, 12)
+    node.ctl("drain", "--within", "60s")
     wait_until(lambda: lease(node) == "held", 20)
-    token = entries(redis)["n0"].split()[0]
-    os.kill(node.pid, signal.SIGKILL)
-    node.process.wait()
-    node.spawn()
-    wait_until(lambda: node_answers(node) and lease(node) == "held", 30)
-    wait_until(lambda: "fleet_joined" in node.log().rpartition("restored")[2],
-               20)
-    wait_until(lambda: entries(redis)["n0"].split()[0] == token, 20)
+    token, count, ends = entries(redis)["n0"].split()
+    node.kill_supervisor()
     other.ctl("drain")
     wait_until(lambda: lease(other) == "waiting", 20)
+    wait_until(lambda: int(entries(redis)["n0"].split()[2]) >
+               int(ends) + 2 * LEASE * 1000, 40)
+    assert entries(redis)["n0"].split()[0] == token
+    assert int(entries(redis)["n0"].split()[1]) < int(count)
+    assert lease(other) == "waiting"
+    next_supervisor(node)
+    wait_until(lambda: lease(node) == "held", 30)
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
+    wait_until(lambda: entries(redis)["n0"].split()[0] == token, 20)
+    assert lease(other) == "waiting"
+    assert "drain_granted" not in kinds(redis, other)
+    assert "event=drain_paused" not in node.log()
     node.ctl("undrain")
     wait_until(lambda: lease(other) == "held", 20)
     close(clients)
 
 
-def node_answers(node):
-    try:
-        return node.control("status")
-    except OSError:
-        return False
+def test_stands_still_without_anybody(fleet, redis):
+    """Neither supervisor nor Redis: gateways stop closing before others may
+    begin, and nobody is cut off for the time that passes."""
+    node, _ = fleet(2, **SETTINGS)
+    with Crowd(node, 12) as clients:
+        node.ctl("drain", "--within", "10s")
+        wait_until(lambda: lease(node) == "held", 20)
+        redis.kill()
+        node.kill_supervisor()
+        clients.pump(15)  # its deadline passes
+        left = len(clients.left())
+        assert left > 0
+        next_supervisor(node)
+        wait_until(lambda: lease(node) == "paused", 30)
+        clients.pump(1)
+        assert len(clients.left()) == left
+        redis.start()
+        clients.run(30)
+        clients.check_ends()
+    wait_until(lambda: node.control("status")["drain"]["empty"], 20)
+    assert "event=drain_deadline" not in node.log()
+
+
+def test_stays_forced(fleet, redis):
+    """Though its supervisor dies before it has begun to close."""
+    node, other = nodes = fleet(2, **{**SETTINGS, "drain.lb_wait": "3s"})
+    clients = crowd(nodes, 3)
+    other.ctl("drain", "--profile", "gentle")
+    wait_until(lambda: lease(other) == "held", 20)
+    node.ctl("drain", "--force", "--profile", "gentle")
+    assert node.control("status")["state"] == "leaving"
+    node.kill_supervisor()
+    next_supervisor(node)
+    wait_until(lambda: lease(node) == "forced" and "n0" in entries(redis), 20)
+    node.kill_supervisor()
+    next_supervisor(node)
+    wait_until(lambda: lease(node) == "forced", 20)
+    assert "drain_waits" not in kinds(redis, node)
+    close(clients)
+
+
+def next_supervisor(node):
+    """Of a node that is drained, so it is not ready."""
+    def is_there():
+        try:
+            return node.control("status")
+        except OSError:
+            return False
+
+    node.spawn()
+    wait_until(is_there, 20)
 
 
 @long

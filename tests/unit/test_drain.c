@@ -162,6 +162,34 @@ test_resumed(void **state)
 	assert_int_equal(atomic_load(&words->closed), CLIENTS);
 }
 
+/* Without the fleet's permission it stands still, whatever its window, and
+ * does not make up for that. */
+static void
+test_held(void **state)
+{
+	struct gateway_help *help = *state;
+	struct node_shared *shared = help->worker.node.shared;
+	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
+	int client = gateway_help_open(help, "alice");
+	uint64_t end_ms;
+
+	node_permit_begin(&shared->permit, 7, false);
+	node_permit_extend(&shared->permit, 1, 4);
+	atomic_store(&shared->drain.asked_real_ms, 7);
+	atomic_store(&shared->drain.state, NODE_DRAIN_CLOSING);
+	order.window_ms = 1;
+	order.close_code = WS_CLOSE_RESTART;
+	drain_on_order(help->g, &order);
+	end_ms = clock_mono_ms() + 100;
+	while (clock_mono_ms() < end_ms)
+		event_base_loop(help->worker.base, EVLOOP_ONCE);
+	assert_int_equal(help->g->open, 1);
+	node_permit_extend(&shared->permit, clock_mono_ms(), 60000);
+	gateway_help_expect_close(help, client, WS_CLOSE_RESTART);
+	(void)close(client);
+	gateway_help_live(help, 0);
+}
+
 /* At a deadline nobody is asked any more. */
 static void
 test_cut(void **state)
@@ -277,6 +305,7 @@ main(void)
 		CASE(test_spread),
 		CASE(test_hint),
 		CASE(test_resumed),
+		CASE(test_held),
 		CASE(test_cut),
 		CASE(test_handshake),
 		CASE(test_newcomers),

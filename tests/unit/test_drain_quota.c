@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Drain leases: who may drain beside whom, and when a holder pauses.
+ * Drain leases: who may drain beside whom.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,16 +94,6 @@ test_everybody_gets_a_turn(void **state)
 	assert_int_equal(left, 0);
 }
 
-static void
-test_pauses_before_it_is_over(void **state)
-{
-	(void)state;
-	assert_false(drain_quota_must_pause(1000, 20000, 1000));
-	assert_false(drain_quota_must_pause(1000, 20000, 15999));
-	assert_true(drain_quota_must_pause(1000, 20000, 16000));
-	assert_true(drain_quota_must_pause(1000, 0, 1000));
-}
-
 int
 main(void)
 {
@@ -111,7 +101,6 @@ main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_everybody_gets_a_turn),
-		cmocka_unit_test(test_pauses_before_it_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "supervisor/drain_lease.h"
 #include "supervisor/supervisor.h"
 
 /* A supervisor without processes; its one slot has connections. */
@@ -24,7 +26,7 @@ struct rig {
 };
 
 static void
-begin(struct rig *rig, int node_fd)
+begin_at(struct rig *rig, int node_fd, const char *redis)
 {
 	struct supervisor *sup = &rig->sup;
 
@@ -32,6 +34,8 @@ begin(struct rig *rig, int node_fd)
 	sup->base = event_base_new();
 	assert_non_null(sup->base);
 	settings_defaults(&sup->conf.settings);
+	(void)snprintf(sup->conf.settings.redis.url,
+	    sizeof(sup->conf.settings.redis.url), "%s", redis);
 	assert_int_equal(event_log_init(&sup->events), 0);
 	assert_int_equal(node_attach(&sup->node, node_fd), 0);
 	sup->gateways = sup->slot_count = 1;
@@ -43,6 +47,12 @@ begin(struct rig *rig, int node_fd)
 	rig->slot.to_keeper.channel.fd = -1;
 	assert_int_equal(lifecycle_init(sup), 0);
 	lifecycle_restore(sup);
+}
+
+static void
+begin(struct rig *rig, int node_fd)
+{
+	begin_at(rig, node_fd, "");
 }
 
 /* As kill -9 would. */
@@ -200,6 +210,90 @@ test_hastened(void **state)
 	end(&rig);
 }
 
+/* kill -9 of the supervisor does not make it wait for the fleet. */
+static void
+test_forced(void **state)
+{
+	const struct drain_request forced = { .is_forced = true };
+	const struct drain_request plain = { .is_forced = false };
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 3);
+	assert_int_equal(lifecycle_drain(&rig.sup, &plain), 0);
+	end(&rig);
+	begin(&rig, *(int *)*state);
+	assert_false(rig.sup.lifecycle.is_forced);
+	assert_int_equal(lifecycle_drain(&rig.sup, &forced), 0);
+	end(&rig);
+	begin(&rig, *(int *)*state);
+	assert_true(rig.sup.lifecycle.is_forced);
+	/* An older holdfastd has begun the one that is there now. */
+	atomic_fetch_add(&rig.sup.node.shared->drain.asked_real_ms, 1);
+	end(&rig);
+	begin(&rig, *(int *)*state);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	assert_false(rig.sup.lifecycle.is_forced);
+	assert_int_equal(lifecycle_undrain(&rig.sup), 0);
+	assert_int_equal(atomic_load(&rig.sup.node.shared->permit.drain), 0);
+	end(&rig);
+}
+
+/* Its permission has ended while there was no supervisor: who comes finds out
+ * how much of the window was left then, and cuts nobody off. */
+static void
+test_permission_is_over(void **state)
+{
+	const struct drain_request request = { .within_ms = 60000 };
+	struct node_permit *permit;
+	struct node_drain *drain;
+	uint64_t end_ms;
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 3);
+	assert_int_equal(lifecycle_drain(&rig.sup, &request), 0);
+	permit = &rig.sup.node.shared->permit;
+	drain = &rig.sup.node.shared->drain;
+	/* The deadline has passed since, too. */
+	end_ms = clock_mono_ms() - 60000;
+	atomic_store(&drain->begin_ms, end_ms - 6000);
+	atomic_store(&drain->end_ms, end_ms);
+	atomic_store(&permit->until_ms, end_ms - 5000);
+	end(&rig);
+
+	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
+	assert_true(rig.sup.lifecycle.is_paused);
+	assert_int_equal(rig.sup.lifecycle.paused_left_ms, 5000);
+	assert_false(
+	    event_pending(rig.sup.lifecycle.deadline, EV_TIMEOUT, NULL));
+	permit = &rig.sup.node.shared->permit;
+	drain = &rig.sup.node.shared->drain;
+	assert_int_equal(atomic_load(&drain->end_ms) -
+		atomic_load(&permit->until_ms),
+	    5000);
+	/* Killed again, it is no less. */
+	end(&rig);
+	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
+	assert_int_equal(rig.sup.lifecycle.paused_left_ms, 5000);
+	node_permit_extend(&rig.sup.node.shared->permit, clock_mono_ms(), 4000);
+	drain_lease_granted(&rig.sup);
+	assert_false(rig.sup.lifecycle.is_paused);
+	assert_in_range(rig.sup.lifecycle.drain.end_ms, clock_mono_ms(),
+	    clock_mono_ms() + 5000);
+	end(&rig);
+	/* Without a fleet nobody would ever permit it. */
+	begin(&rig, *(int *)*state);
+	atomic_store(&rig.sup.node.shared->permit.until_ms, 1);
+	end(&rig);
+	begin(&rig, *(int *)*state);
+	assert_false(rig.sup.lifecycle.is_paused);
+	assert_int_equal(atomic_load(&rig.sup.node.shared->permit.until_ms), 0);
+	end(&rig);
+}
+
 /* Gateways can write there. */
 static void
 test_rubbish(void **state)
@@ -240,6 +334,8 @@ main(void)
 		CASE(test_closing),
 		CASE(test_leaving_to_stop),
 		CASE(test_hastened),
+		CASE(test_forced),
+		CASE(test_permission_is_over),
 		CASE(test_rubbish),
 	};
 

@@ -253,12 +253,23 @@ drain_rest(struct gateway *g)
 	}
 }
 
+/* The node's drain has no permission any more, and maybe no supervisor that
+ * would say so. */
+static bool
+drain_is_held(const struct gateway *g)
+{
+	const struct node_shared *node = g->worker->node.shared;
+
+	return !g->drain_leave && !g->drain_cut &&
+	    node_permit_is_over(&node->permit, &node->drain, g->now_us / 1000);
+}
+
 void
 drain_run(struct gateway *g)
 {
 	bool is_over = g->now_us >= g->drain_end_us;
 
-	if (!g->drain_active || g->drain_told)
+	if (!g->drain_active || g->drain_told || drain_is_held(g))
 		return;
 	if (is_over)
 		drain_rest(g);

@@ -75,6 +75,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	rivals_poll(&relay->rivals);
 	backplane_tick(&relay->backplane);
 	lease_tick(&relay->lease);
+	drain_renewal_tick(&relay->drain_renewal);
 	routes_tick(&relay->routes);
 	inbox_tick(&relay->inbox);
 	ingress_tick(&relay->ingress);
@@ -177,6 +178,7 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	    relay->leave == NULL || event_add(relay->tick, &second) != 0)
 		return -ENOMEM;
 	lease_start(&relay->lease, relay);
+	drain_renewal_start(&relay->drain_renewal, relay);
 	rc = delivery_start(&relay->delivery, relay);
 	if (rc == 0)
 		rc = canary_start(&relay->canary, relay);

@@ -23,6 +23,7 @@
 #include "worker/relay/canary.h"
 #include "worker/relay/changeover.h"
 #include "worker/relay/delivery.h"
+#include "worker/relay/drain_renewal.h"
 #include "worker/relay/inbox.h"
 #include "worker/relay/ingress.h"
 #include "worker/relay/lease.h"
@@ -45,6 +46,7 @@ struct relay {
 	struct backplane backplane;
 	struct routes routes;
 	struct lease lease;
+	struct drain_renewal drain_renewal;
 	struct inbox inbox;
 	struct canary canary;
 	struct pushes pushes;
