@@ -59,7 +59,7 @@ on_pushes(bool is_up, const char *why, void *arg)
 	struct relay *relay = backplane->relay;
 
 	changeover_pushes_link(&relay->changeover, is_up);
-	if (relay->changeover.state == CHANGEOVER_BESIDE)
+	if (changeover_is_beside(&relay->changeover))
 		return; /* another relay's are told of */
 	tell(relay, backplane->pushes, "pushes", is_up, why,
 	    &backplane->told_pushes);

@@ -31,8 +31,6 @@ in_ms(struct changeover *over, uint32_t ms)
 		(void)evtimer_add(over->tick, &delay);
 }
 
-/* ---- the taker */
-
 /* One may come before the giver expects any: the next one does not. */
 static void
 publish(struct changeover *over)
@@ -58,23 +56,12 @@ publish(struct changeover *over)
 		over->sent++;
 }
 
+/* Whoever might have taken the same is gone. */
 static void
-on_link(bool is_up, const char *why, void *arg)
-{
-	struct changeover *over = arg;
-
-	(void)why;
-	if (is_up)
-		publish(over);
-}
-
-/* Subscribes anew: whoever might have taken the same is gone. */
-static void
-begin_anew(struct changeover *over, const char *why)
+begin_anew(const struct changeover *over, const char *why)
 {
 	struct redis_link *pushes = over->relay->backplane.pushes;
 
-	over->state = CHANGEOVER_NONE;
 	log_notice("changeover_gap", "messages in between are lost",
 	    log_text("why", why));
 	pushes_drop(&over->relay->pushes);
@@ -83,18 +70,63 @@ begin_anew(struct changeover *over, const char *why)
 }
 
 static void
-on_tick(evutil_socket_t fd, short what, void *arg)
+act(struct changeover *over, enum changeover_act what)
 {
-	struct changeover *over = arg;
+	struct pushes *pushes = &over->relay->pushes;
 
-	(void)fd;
-	(void)what;
-	if (over->state == CHANGEOVER_BESIDE) {
+	switch (what) {
+	case CHANGEOVER_IGNORE:
+	case CHANGEOVER_MOVE:
+		break;
+	case CHANGEOVER_PUBLISH:
 		publish(over);
 		in_ms(over, MARK_MS);
-	} else if (over->state == CHANGEOVER_BEHIND) {
-		begin_anew(over, "the mark does not come");
+		break;
+	case CHANGEOVER_BEGIN:
+		pushes_begin_at(pushes, over->mark);
+		pushes_go_on(pushes);
+		break;
+	case CHANGEOVER_AWAIT:
+		pushes_drop(pushes);
+		in_ms(over, BEHIND_MS);
+		break;
+	case CHANGEOVER_ANEW:
+		begin_anew(over,
+		    over->mark == 0 ? "the one before has heard no mark" :
+				      "the mark does not come");
+		break;
+	case CHANGEOVER_WRITE:
+		atomic_store(&shared(over)->mark_token, over->token);
+		atomic_store(&shared(over)->mark_number, over->mark);
+		break;
 	}
+}
+
+static void
+feed(struct changeover *over, enum changeover_event event)
+{
+	struct changeover_move move = changeover_fsm_next(over->state, event);
+
+	over->state = move.next;
+	act(over, move.act);
+}
+
+/* ---- the taker */
+
+static void
+on_link(bool is_up, const char *why, void *arg)
+{
+	(void)why;
+	if (is_up)
+		feed(arg, CHANGEOVER_LINKED);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	feed(arg, CHANGEOVER_TIME);
 }
 
 void
@@ -112,40 +144,19 @@ changeover_stand_by(struct changeover *over, struct relay *relay)
 	in_ms(over, MARK_MS);
 }
 
-static void
-take_over(struct changeover *over)
-{
-	uint32_t mark = 0;
-
-	if (atomic_load(&shared(over)->mark_token) == over->token)
-		mark = atomic_load(&shared(over)->mark_number);
-	if (mark == 0) {
-		begin_anew(over, "the one before has heard no mark");
-		return;
-	}
-	pushes_begin_at(&over->relay->pushes, mark);
-	if (over->heard >= mark) {
-		over->state = CHANGEOVER_NONE;
-		pushes_go_on(&over->relay->pushes);
-		return;
-	}
-	over->state = CHANGEOVER_BEHIND;
-	over->sent = mark;
-	in_ms(over, BEHIND_MS);
-}
-
 void
 changeover_serve(struct changeover *over, struct relay *relay)
 {
-	if (over->state == CHANGEOVER_BESIDE) {
-		redis_link_free(over->link);
-		over->link = NULL;
-		take_over(over);
-		if (over->missed > 0)
-			log_warn("changeover_overflow", "some may be lost",
-			    log_uint("messages", over->missed));
-	}
 	over->relay = relay;
+	redis_link_free(over->link);
+	over->link = NULL;
+	if (atomic_load(&shared(over)->mark_token) == over->token)
+		over->mark = atomic_load(&shared(over)->mark_number);
+	feed(over, changeover_fsm_serve(over->mark, over->heard));
+	if (over->missed > 0)
+		log_warn("changeover_overflow", "some may be lost",
+		    log_uint("messages", over->missed));
+	over->missed = 0;
 	atomic_store(&shared(over)->mark_number, 0u);
 }
 
@@ -155,40 +166,38 @@ void
 changeover_part(struct changeover *over)
 {
 	/* A relay that only leaves for the next one has nobody beside it. */
-	over->state = backplane_hears(&over->relay->backplane) ?
-	    CHANGEOVER_EXPECTS :
-	    CHANGEOVER_PARTED;
+	feed(over,
+	    backplane_hears(&over->relay->backplane) ? CHANGEOVER_GIVE_HEARING :
+						       CHANGEOVER_GIVE_DEAF);
 }
 
 void
 changeover_end(struct changeover *over)
 {
-	if (over->state == CHANGEOVER_EXPECTS)
-		over->state = CHANGEOVER_PARTED;
-}
-
-bool
-changeover_is_parted(const struct changeover *over)
-{
-	return over->state != CHANGEOVER_EXPECTS;
+	feed(over, CHANGEOVER_END);
 }
 
 /* ---- both */
 
-enum changeover_fate
-changeover_fate(const struct changeover *over)
+/* Is it one that counts?  That of a taker which is beside is then in the queue.
+ */
+static bool
+note_mark(struct changeover *over, uint64_t token, uint32_t number)
 {
-	switch (over->state) {
-	case CHANGEOVER_BESIDE:
-		return over->heard > 0 ? CHANGEOVER_QUEUE : CHANGEOVER_SKIP;
-	case CHANGEOVER_BEHIND:
-	case CHANGEOVER_PARTED:
-		return CHANGEOVER_SKIP;
-	case CHANGEOVER_NONE:
-	case CHANGEOVER_EXPECTS:
-		break;
+	if (over->state == CHANGEOVER_EXPECTS) {
+		over->token = token;
+		over->mark = number;
+		return true;
 	}
-	return CHANGEOVER_TAKE;
+	if (token != over->token)
+		return false;
+	if (!changeover_is_beside(over))
+		return number >= over->mark;
+	if (number <= over->heard ||
+	    push_queue_mark(&over->relay->pushes.queue, number) != 0)
+		return false;
+	over->heard = number;
+	return true;
 }
 
 void
@@ -196,42 +205,13 @@ changeover_mark(struct changeover *over, const char *text, uint32_t number)
 {
 	uint64_t token;
 
-	if (number == 0 || parse_u64(text, 0, UINT64_MAX, &token) != 0)
-		return;
-	switch (over->state) {
-	case CHANGEOVER_BESIDE:
-		if (token != over->token || number <= over->heard)
-			break;
-		if (push_queue_mark(&over->relay->pushes.queue, number) == 0)
-			over->heard = number;
-		break;
-	case CHANGEOVER_BEHIND:
-		if (token == over->token && number >= over->sent)
-			over->state = CHANGEOVER_NONE;
-		break;
-	case CHANGEOVER_EXPECTS:
-		atomic_store(&shared(over)->mark_token, token);
-		atomic_store(&shared(over)->mark_number, number);
-		over->state = CHANGEOVER_PARTED;
-		break;
-	case CHANGEOVER_NONE:
-	case CHANGEOVER_PARTED:
-		break;
-	}
+	if (number != 0 && parse_u64(text, 0, UINT64_MAX, &token) == 0 &&
+	    note_mark(over, token, number))
+		feed(over, CHANGEOVER_MARK);
 }
 
 void
 changeover_pushes_link(struct changeover *over, bool is_up)
 {
-	if (is_up) {
-		if (over->state == CHANGEOVER_BESIDE)
-			publish(over);
-		return;
-	}
-	/* What it would have told is gone with it; the next subscription is
-	 * one that nobody else has. */
-	if (over->state == CHANGEOVER_BEHIND)
-		over->state = CHANGEOVER_NONE;
-	else
-		changeover_end(over);
+	feed(over, is_up ? CHANGEOVER_LINKED : CHANGEOVER_CUT);
 }

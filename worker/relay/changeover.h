@@ -18,34 +18,21 @@
 
 #include <event2/event.h>
 
+#include "worker/relay/changeover_fsm.h"
+
 struct relay;
 struct redis_link;
-
-enum changeover_state {
-	CHANGEOVER_NONE,   /* all is taken as it comes */
-	CHANGEOVER_BESIDE, /* taker: the slot is another's; queue from a mark on
-			    */
-	CHANGEOVER_BEHIND, /* taker: serves, but the mark is still to come */
-	CHANGEOVER_EXPECTS, /* giver: takes all until there is a mark */
-	CHANGEOVER_PARTED,  /* giver: takes no message any more */
-};
-
-/* What becomes of a message that is published now. */
-enum changeover_fate {
-	CHANGEOVER_TAKE,
-	CHANGEOVER_QUEUE,
-	CHANGEOVER_SKIP,
-};
 
 struct changeover {
 	struct relay *relay; /* borrowed */
 	enum changeover_state state;
 	struct redis_link *link; /* owned; beside: publishes marks */
 	struct event *tick;	 /* owned; the next mark, then the deadline */
-	uint64_t token;
-	uint32_t sent;	 /* marks; or, behind, the one that is waited for */
-	uint32_t heard;	 /* the last mark that was heard; 0: none */
-	uint64_t missed; /* messages for which the queue had no room */
+	uint64_t token;		 /* the taker's */
+	uint32_t sent;		 /* marks */
+	uint32_t heard;		 /* the last mark in the queue; 0: none */
+	uint32_t mark;		 /* where the giver has ended; 0: nowhere */
+	uint64_t missed;	 /* messages for which the queue had no room */
 };
 
 /* Beside the relay that still serves. */
@@ -57,9 +44,26 @@ void changeover_serve(struct changeover *, struct relay *);
 void changeover_part(struct changeover *);
 /* Whether or not a mark came. */
 void changeover_end(struct changeover *);
-bool changeover_is_parted(const struct changeover *);
 
-enum changeover_fate changeover_fate(const struct changeover *);
+static inline bool
+changeover_is_parted(const struct changeover *over)
+{
+	return over->state != CHANGEOVER_EXPECTS;
+}
+
+static inline bool
+changeover_is_beside(const struct changeover *over)
+{
+	return over->state == CHANGEOVER_BESIDE ||
+	    over->state == CHANGEOVER_QUEUES;
+}
+
+static inline enum changeover_fate
+changeover_fate(const struct changeover *over)
+{
+	return changeover_fsm_fate(over->state);
+}
+
 /* A mark of whoever takes the slot; text: its token. */
 void changeover_mark(struct changeover *, const char *text, uint32_t number);
 /* The subscription has come up or gone down. */

@@ -109,7 +109,7 @@ on_mark(struct relay *relay, const json_t *word)
 static bool
 is_for_us(const struct relay *relay, const struct word *word)
 {
-	return relay->changeover.state != CHANGEOVER_BESIDE ||
+	return !changeover_is_beside(&relay->changeover) ||
 	    word->handler == on_mark;
 }
 
