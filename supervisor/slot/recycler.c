@@ -15,6 +15,11 @@
 
 static void go_on(struct supervisor *sup);
 
+/* A move that failed is tried again before the slot does without. */
+#define AGAINS 2u
+
+static slot_handoff_cb on_moved;
+
 static void
 tell(struct recycler *recycler, int slot, bool ok)
 {
@@ -49,6 +54,20 @@ is_passed_over(const struct slot *slot)
 	return slot->joining || resizer_is_ending(slot);
 }
 
+/* Of a relay in a fleet the next tenant has to be there before the last one
+ * leaves, to hear what is published meanwhile: it gets a keeper of its own. */
+static bool
+begin_move(struct supervisor *sup, struct slot *slot)
+{
+	struct recycler *recycler = &sup->recycler;
+
+	if (slot_is_gateway(slot) || sup->fleet == NULL ||
+	    recycler->failures > AGAINS)
+		return false;
+	recycler->moves = slot_handoff_start(slot, on_moved, sup) == 0;
+	return recycler->moves;
+}
+
 static void
 on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
 {
@@ -58,23 +77,15 @@ on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
 	if (!recycler->moves)
 		return;
 	recycler->moves = false;
-	if (result->moved)
+	if (result->moved) {
 		finish_slot(sup, true);
-	else if (slot->state != SLOT_SERVING || slot_recycle(slot) != 0)
+		return;
+	}
+	recycler->failures++;
+	/* One that has died over it has a fresh one follow. */
+	if (slot->state == SLOT_SERVING && !begin_move(sup, slot) &&
+	    slot_recycle(slot) != 0)
 		finish_slot(sup, false);
-}
-
-/* Of a relay in a fleet the next tenant has to be there before the last one
- * leaves, to hear what is published meanwhile: it gets a keeper of its own. */
-static bool
-begin_move(struct supervisor *sup, struct slot *slot)
-{
-	struct recycler *recycler = &sup->recycler;
-
-	if (slot_is_gateway(slot) || sup->fleet == NULL)
-		return false;
-	recycler->moves = slot_handoff_start(slot, on_moved, sup) == 0;
-	return recycler->moves;
 }
 
 static void
@@ -102,6 +113,7 @@ go_on(struct supervisor *sup)
 	}
 	slot = sup->slots[recycler->at];
 	recycler->old_generation = slot->generation;
+	recycler->failures = 0;
 	/* What goes wrong at once is handled by the timer, too, so that this
 	 * never recurses. */
 	if (slot->state != SLOT_SERVING ||

@@ -21,9 +21,10 @@ typedef void recycler_cb(int slot, bool ok, uint32_t done, uint32_t total,
 
 struct recycler {
 	bool runs;
-	bool again;  /* a run was asked for meanwhile */
-	bool moves;  /* that slot, to another keeper */
-	uint32_t at; /* index of the slot being waited for */
+	bool again;	   /* a run was asked for meanwhile */
+	bool moves;	   /* that slot, to another keeper */
+	uint32_t failures; /* moves of that slot */
+	uint32_t at;	   /* index of the slot being waited for */
 	uint32_t old_generation;
 	uint32_t recycled;
 	uint32_t seen; /* slots that were waited for */

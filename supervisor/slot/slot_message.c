@@ -220,10 +220,20 @@ on_handoff_failed(struct slot_link *link, struct message *message)
 }
 
 static void
-on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
+on_moved_again(struct slot *slot, const struct slot_handoff_result *result,
+    void *arg)
 {
 	(void)arg;
 	if (!result->moved && slot->state == SLOT_SERVING)
+		(void)!slot_recycle(slot);
+}
+
+static void
+on_moved(struct slot *slot, const struct slot_handoff_result *result, void *arg)
+{
+	(void)arg;
+	if (!result->moved && slot->state == SLOT_SERVING &&
+	    slot_handoff_start(slot, on_moved_again, NULL) != 0)
 		(void)!slot_recycle(slot);
 }
 
