@@ -104,6 +104,15 @@ class Listeners:
             lost += self.publisher.sent[name] - len(numbers)
         return lost
 
+    def missing(self):
+        """The numbers of those that did not come, though later ones did."""
+        count, came, end = len(self.readers), set(), []
+        for first, reader in enumerate(self.readers.values()):
+            numbers = list(reader.numbers)
+            came.update(first + count * number for number in numbers)
+            end.append(first + count * numbers[-1])
+        return [number for number in range(min(end)) if number not in came]
+
     def finish(self):
         """The last message of each has come; how many were lost."""
         self.publisher.stop()

@@ -19,6 +19,7 @@ static const char act_letters[] = {
 	[CHANGEOVER_AWAIT] = 'A',
 	[CHANGEOVER_ANEW] = 'N',
 	[CHANGEOVER_WRITE] = 'W',
+	[CHANGEOVER_PLAY] = 'L',
 };
 
 static const char state_letters[CHANGEOVER_STATES] = {
@@ -26,19 +27,21 @@ static const char state_letters[CHANGEOVER_STATES] = {
 	[CHANGEOVER_BESIDE] = 's',
 	[CHANGEOVER_QUEUES] = 'q',
 	[CHANGEOVER_BEHIND] = 'b',
+	[CHANGEOVER_DUE] = 'd',
 	[CHANGEOVER_EXPECTS] = 'e',
 	[CHANGEOVER_PARTED] = 'p',
 };
 
 /* Columns: mark; linked, cut; time; serve and mark heard, unheard, none; give
- * and hearing, deaf; end. */
+ * and hearing, deaf; end, keep. */
 static const char *const cells[CHANGEOVER_STATES] = {
-	[CHANGEOVER_NONE] = ".n .n .n .n .n .n .n me mp .n",
-	[CHANGEOVER_BESIDE] = "mq Ps .s Ps Bn Ab Nn .s .s .s",
-	[CHANGEOVER_QUEUES] = ".q Pq .q Pq Bn Ab Nn .q .q .q",
-	[CHANGEOVER_BEHIND] = "mn .b mn Nn .b .b .b me mp .b",
-	[CHANGEOVER_EXPECTS] = "Wp .e mp .e .e .e .e .e mp mp",
-	[CHANGEOVER_PARTED] = ".p .p .p .p .p .p .p me .p .p",
+	[CHANGEOVER_NONE] = ".n .n .n .n .n .n .n me mp .n .n",
+	[CHANGEOVER_BESIDE] = "mq Ps .s Ps Bn Ab Nn .s .s .s .s",
+	[CHANGEOVER_QUEUES] = ".q Pq .q Pq Bn Ab Nn .q .q .q .q",
+	[CHANGEOVER_BEHIND] = "mn .b mn Nn .b .b .b md mp .b .b",
+	[CHANGEOVER_DUE] = "me .d mp Np .d .d .d .d mp Np mb",
+	[CHANGEOVER_EXPECTS] = "Wp .e mp .e .e .e .e .e mp mp mn",
+	[CHANGEOVER_PARTED] = ".p .p .p .p .p .p .p Le .p .p Ln",
 };
 
 static void
@@ -69,8 +72,9 @@ test_fates(void **state)
 		[CHANGEOVER_TAKE] = 't',
 		[CHANGEOVER_QUEUE] = 'q',
 		[CHANGEOVER_SKIP] = 's',
+		[CHANGEOVER_HOLD] = 'h',
 	};
-	static const char wanted[] = "tsqsts";
+	static const char wanted[] = "tsqssth";
 
 	(void)state;
 	for (int s = 0; s < CHANGEOVER_STATES; s++)

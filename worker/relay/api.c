@@ -343,6 +343,13 @@ api_part(struct api *api)
 		api_conns_stop_accepting(&api->conns);
 }
 
+void
+api_resume(struct api *api)
+{
+	if (api->http != NULL)
+		api_conns_accept_again(&api->conns);
+}
+
 bool
 api_is_parting(const struct api *api)
 {

@@ -43,6 +43,8 @@ int api_start(struct api *, struct relay *) __attribute__((warn_unused_result));
 /* Takes leave: new connections stay in the kernel, for the next relay;
  * requests are answered, and then their connection ends. */
 void api_part(struct api *);
+/* Those that have ended may come again. */
+void api_resume(struct api *);
 bool api_is_parting(const struct api *);
 /* While parting: ends what can be ended, true when nobody is left. */
 bool api_has_parted(struct api *);

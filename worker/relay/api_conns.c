@@ -300,6 +300,13 @@ api_conns_stop_accepting(struct api_conns *conns)
 	adjust(conns);
 }
 
+void
+api_conns_accept_again(struct api_conns *conns)
+{
+	conns->closed = false;
+	adjust(conns);
+}
+
 /* Would a close cut a request or a reply off? */
 static bool
 is_in_use(const struct api_conn *conn)

@@ -56,6 +56,7 @@ void api_conns_idle(struct api_conns *, struct evhttp_request *);
 
 void api_conns_set_max(struct api_conns *, uint32_t max);
 void api_conns_stop_accepting(struct api_conns *);
+void api_conns_accept_again(struct api_conns *);
 /* After api_conns_stop_accepting(), again and again: closes who asks nothing
  * and has no reply to come.  Whoever asked lately is given the time to ask
  * once more: a reply can say that the connection ends, a close cannot. */

@@ -132,7 +132,8 @@ feed(struct canary_path *path, enum canary_event event)
 	uint64_t now_ms = clock_mono_ms();
 	uint64_t spent_ms = now_ms - atomic_load(&shown(path)->since_ms);
 
-	if (move.act == CANARY_IGNORE || path->canary->tick == NULL)
+	if (move.act == CANARY_IGNORE || path->canary->tick == NULL ||
+	    path->canary->is_parting)
 		return;
 	/* The time of the deafness itself goes on. */
 	if (move.next != before || move.act == CANARY_NOTE)
@@ -248,9 +249,21 @@ canary_linked(struct canary *canary, enum slot_path path)
 void
 canary_part(struct canary *canary)
 {
+	canary->is_parting = true;
 	if (canary->tick != NULL)
-		event_free(canary->tick);
-	canary->tick = NULL;
+		event_del(canary->tick);
+}
+
+void
+canary_resume(struct canary *canary)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	canary->is_parting = false;
+	for (int i = 0; i < SLOT_PATH_MAX; i++)
+		canary->paths[i].since_ms = now_ms;
+	if (canary->tick != NULL)
+		arm(canary);
 }
 
 int

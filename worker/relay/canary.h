@@ -34,6 +34,7 @@ struct canary_path {
 struct canary {
 	struct relay *relay; /* borrowed */
 	struct event *tick;  /* owned; NULL: standalone */
+	bool is_parting;
 	uint64_t ticked_ms;
 	uint64_t next_token;
 	struct canary_path paths[SLOT_PATH_MAX];
@@ -44,6 +45,8 @@ int canary_start(struct canary *, struct relay *)
     __attribute__((warn_unused_result));
 /* The relay leaves: nothing more is sent or told. */
 void canary_part(struct canary *);
+/* It stays after all. */
+void canary_resume(struct canary *);
 
 /* Something came by this path. */
 static inline void

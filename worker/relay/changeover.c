@@ -69,6 +69,19 @@ begin_anew(const struct changeover *over, const char *why)
 		redis_link_renew(pushes, why);
 }
 
+/* Those before the mark were not for us. */
+static void
+tell_missed(struct changeover *over)
+{
+	if (over->missed == 0)
+		return;
+	counter_add(relay_counters(over->relay), COUNTER_DISPATCH_BUSY,
+	    over->missed);
+	log_warn("changeover_overflow", "some may be lost",
+	    log_uint("messages", over->missed));
+	over->missed = 0;
+}
+
 static void
 act(struct changeover *over, enum changeover_act what)
 {
@@ -96,8 +109,13 @@ act(struct changeover *over, enum changeover_act what)
 				      "the mark does not come");
 		break;
 	case CHANGEOVER_WRITE:
-		atomic_store(&shared(over)->mark_token, over->token);
-		atomic_store(&shared(over)->mark_number, over->mark);
+		commit_store(&shared(over)->mark_token, over->token);
+		commit_store(&shared(over)->mark_number, over->mark);
+		break;
+	case CHANGEOVER_PLAY:
+		commit_store(&shared(over)->mark_number, 0u);
+		pushes_play_held(pushes);
+		tell_missed(over);
 		break;
 	}
 }
@@ -153,11 +171,8 @@ changeover_serve(struct changeover *over, struct relay *relay)
 	if (atomic_load(&shared(over)->mark_token) == over->token)
 		over->mark = atomic_load(&shared(over)->mark_number);
 	feed(over, changeover_fsm_serve(over->mark, over->heard));
-	if (over->missed > 0)
-		log_warn("changeover_overflow", "some may be lost",
-		    log_uint("messages", over->missed));
-	over->missed = 0;
-	atomic_store(&shared(over)->mark_number, 0u);
+	tell_missed(over);
+	commit_store(&shared(over)->mark_number, 0u);
 }
 
 /* ---- the giver */
@@ -177,6 +192,12 @@ changeover_end(struct changeover *over)
 	feed(over, CHANGEOVER_END);
 }
 
+void
+changeover_keep(struct changeover *over)
+{
+	feed(over, CHANGEOVER_KEEP);
+}
+
 /* ---- both */
 
 /* Is it one that counts?  That of a taker which is beside is then in the queue.
@@ -184,10 +205,19 @@ changeover_end(struct changeover *over)
 static bool
 note_mark(struct changeover *over, uint64_t token, uint32_t number)
 {
-	if (over->state == CHANGEOVER_EXPECTS) {
+	switch (over->state) {
+	case CHANGEOVER_PARTED:
+		/* If it fails, its last ones may come with the next taker. */
+		over->token = token;
+		return false;
+	case CHANGEOVER_EXPECTS:
+		if (token == over->token)
+			return false;
 		over->token = token;
 		over->mark = number;
 		return true;
+	default:
+		break;
 	}
 	if (token != over->token)
 		return false;

@@ -6,9 +6,11 @@
  * channel, numbered and under a token of its own.  Redis gives both the same
  * messages in the same order.  The one that gives ends at the first mark that
  * it hears after it was told to give, and writes down which it was; the one
- * that takes begins behind that mark.  Without one (Redis is away, somebody
- * died, the deadline) what comes in between is lost and nothing comes twice:
- * the taker then drops what it has and subscribes anew.
+ * that takes begins behind that mark.  What comes behind it the giver holds
+ * until it knows whose the slot is: it dies with it, or stays and delivers it.
+ * Without a mark (Redis is away, somebody died, the deadline) what comes in
+ * between is lost and nothing comes twice: the taker then drops what it has and
+ * subscribes anew.
  */
 #ifndef HOLDFAST_RELAY_CHANGEOVER_H
 #define HOLDFAST_RELAY_CHANGEOVER_H
@@ -28,11 +30,11 @@ struct changeover {
 	enum changeover_state state;
 	struct redis_link *link; /* owned; beside: publishes marks */
 	struct event *tick;	 /* owned; the next mark, then the deadline */
-	uint64_t token;		 /* the taker's */
+	uint64_t token;		 /* of the last taker that is known */
 	uint32_t sent;		 /* marks */
 	uint32_t heard;		 /* the last mark in the queue; 0: none */
 	uint32_t mark;		 /* where the giver has ended; 0: nowhere */
-	uint64_t missed;	 /* messages for which the queue had no room */
+	uint64_t missed;	 /* messages for which a queue had no room */
 };
 
 /* Beside the relay that still serves. */
@@ -44,11 +46,14 @@ void changeover_serve(struct changeover *, struct relay *);
 void changeover_part(struct changeover *);
 /* Whether or not a mark came. */
 void changeover_end(struct changeover *);
+/* It could not be given. */
+void changeover_keep(struct changeover *);
 
 static inline bool
 changeover_is_parted(const struct changeover *over)
 {
-	return over->state != CHANGEOVER_EXPECTS;
+	return over->state != CHANGEOVER_EXPECTS &&
+	    over->state != CHANGEOVER_DUE;
 }
 
 static inline bool

@@ -14,8 +14,9 @@ enum changeover_state {
 	CHANGEOVER_BESIDE,  /* taker: the slot is another's; no mark heard */
 	CHANGEOVER_QUEUES,  /* taker: the same, and a mark was */
 	CHANGEOVER_BEHIND,  /* taker: serves, but the mark is still to come */
+	CHANGEOVER_DUE,	    /* giver: behind, and told to give */
 	CHANGEOVER_EXPECTS, /* giver: takes all until there is a mark */
-	CHANGEOVER_PARTED,  /* giver: takes no message any more */
+	CHANGEOVER_PARTED,  /* giver: holds all, for the case that it stays */
 	CHANGEOVER_STATES
 };
 
@@ -31,7 +32,8 @@ enum changeover_event {
 	/* The slot is to be given away, and the channel is: */
 	CHANGEOVER_GIVE_HEARING,
 	CHANGEOVER_GIVE_DEAF,
-	CHANGEOVER_END, /* there is no time for a mark any more */
+	CHANGEOVER_END,	 /* there is no time for a mark any more */
+	CHANGEOVER_KEEP, /* the slot could not be given */
 	CHANGEOVER_EVENTS
 };
 
@@ -43,6 +45,7 @@ enum changeover_act {
 	CHANGEOVER_AWAIT,   /* drop what is queued: the mark is to come */
 	CHANGEOVER_ANEW,    /* drop what is queued, and subscribe anew */
 	CHANGEOVER_WRITE,   /* down where this relay has ended */
+	CHANGEOVER_PLAY,    /* it has not: deliver what is held */
 };
 
 struct changeover_move {
@@ -55,6 +58,7 @@ enum changeover_fate {
 	CHANGEOVER_TAKE,
 	CHANGEOVER_QUEUE,
 	CHANGEOVER_SKIP,
+	CHANGEOVER_HOLD,
 };
 
 struct changeover_move changeover_fsm_next(enum changeover_state,

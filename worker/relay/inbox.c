@@ -318,6 +318,13 @@ inbox_part(struct inbox *inbox)
 }
 
 void
+inbox_resume(struct inbox *inbox)
+{
+	inbox->is_parting = false;
+	read_on(inbox);
+}
+
+void
 inbox_tick(struct inbox *inbox)
 {
 	if (inbox->is_up && inbox->is_bound && !inbox->is_parting)

@@ -50,6 +50,8 @@ void inbox_link(struct inbox *, bool is_up);
 void inbox_streams_link(struct inbox *, bool is_up);
 /* Takes nothing any more: the next relay goes on from here. */
 void inbox_part(struct inbox *);
+/* There is no next one yet. */
+void inbox_resume(struct inbox *);
 /* Once a second. */
 void inbox_tick(struct inbox *);
 

@@ -377,6 +377,14 @@ ingress_part(struct ingress *ingress)
 	ingress->is_parting = true;
 }
 
+void
+ingress_resume(struct ingress *ingress)
+{
+	ingress->is_parting = false;
+	if (ingress->retry != NULL)
+		event_active(ingress->retry, EV_TIMEOUT, 0);
+}
+
 static bool
 is_behind(const struct ingress_source *source)
 {

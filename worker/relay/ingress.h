@@ -87,6 +87,8 @@ void ingress_slot_gone(struct ingress *, uint32_t slot);
 /* Sends no more but what the next relay would not find, and what stands before
  * messages that Redis has: they would be sent again. */
 void ingress_part(struct ingress *);
+/* There is no next one yet. */
+void ingress_resume(struct ingress *);
 bool ingress_is_idle(const struct ingress *);
 
 /* Once a second. */

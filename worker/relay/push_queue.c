@@ -36,6 +36,21 @@ push_queue_clear(struct push_queue *queue)
 		push_queue_drop(queue);
 }
 
+void
+push_queue_move(struct push_queue *queue, struct push_queue *from)
+{
+	if (from->first == NULL)
+		return;
+	if (queue->last != NULL)
+		queue->last->next = from->first;
+	else
+		queue->first = from->first;
+	queue->last = from->last;
+	queue->bytes += from->bytes;
+	from->first = from->last = NULL;
+	from->bytes = 0;
+}
+
 static int
 append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
     uint32_t mark)
@@ -43,7 +58,7 @@ append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
 	size_t need = sizeof(struct push_item) + len;
 	struct push_item *item;
 
-	if (need > queue->max_bytes - queue->bytes)
+	if (queue->bytes + need > queue->max_bytes)
 		return -ENOBUFS;
 	item = malloc(need);
 	if (item == NULL)

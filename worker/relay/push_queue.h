@@ -42,6 +42,8 @@ int push_queue_add(struct push_queue *, const char *bytes, size_t len,
 int push_queue_mark(struct push_queue *, uint32_t mark)
     __attribute__((warn_unused_result));
 void push_queue_drop(struct push_queue *); /* the first */
+/* Moves all to the end of the first one, beyond its limit if need be. */
+void push_queue_move(struct push_queue *, struct push_queue *from);
 
 /* Drops everything in front of that mark, and the mark; if it is not there,
  * also what may have been in front of it: up to the next greater one. */

@@ -264,17 +264,25 @@ static void
 take_message(struct relay *relay, const char *bytes, size_t len)
 {
 	struct pushes *pushes = &relay->pushes;
+	struct push_queue *later = NULL;
 	size_t done = 0;
 
 	switch (changeover_fate(&relay->changeover)) {
 	case CHANGEOVER_SKIP:
 		return;
 	case CHANGEOVER_QUEUE:
-		if (push_queue_add(&pushes->queue, bytes, len, 0) != 0)
-			relay->changeover.missed++;
-		return;
+		later = &pushes->queue;
+		break;
+	case CHANGEOVER_HOLD:
+		later = &pushes->held;
+		break;
 	case CHANGEOVER_TAKE:
 		break;
+	}
+	if (later != NULL) {
+		if (push_queue_add(later, bytes, len, 0) != 0)
+			relay->changeover.missed++;
+		return;
 	}
 	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);
 	if (!pushes_are_idle(pushes)) {
@@ -288,16 +296,31 @@ take_message(struct relay *relay, const char *bytes, size_t len)
 
 /* ---- what others call */
 
-void
-pushes_begin_at(struct pushes *pushes, uint32_t mark)
+/* They are ours now. */
+static void
+count_all(const struct pushes *pushes, const struct push_queue *queue)
 {
 	const struct push_item *item;
 
-	push_queue_begin_at(&pushes->queue, mark);
-	for (item = pushes->queue.first; item != NULL; item = item->next)
+	for (item = queue->first; item != NULL; item = item->next)
 		if (item->mark == 0)
 			counter_add(relay_counters(pushes->relay),
 			    COUNTER_PUSHES, 1);
+}
+
+void
+pushes_begin_at(struct pushes *pushes, uint32_t mark)
+{
+	push_queue_begin_at(&pushes->queue, mark);
+	count_all(pushes, &pushes->queue);
+}
+
+void
+pushes_play_held(struct pushes *pushes)
+{
+	count_all(pushes, &pushes->held);
+	push_queue_move(&pushes->queue, &pushes->held);
+	pushes_go_on(pushes);
 }
 
 void
@@ -319,6 +342,7 @@ pushes_start(struct pushes *pushes, struct relay *relay)
 		return 0;
 	pushes->relay = relay;
 	push_queue_init(&pushes->queue, QUEUE_BYTES);
+	push_queue_init(&pushes->held, QUEUE_BYTES);
 	pushes->again = evtimer_new(relay->worker->base, on_again, pushes);
 	return pushes->again == NULL ? -ENOMEM : 0;
 }

@@ -22,6 +22,7 @@ struct relay;
 struct pushes {
 	struct relay *relay; /* borrowed */
 	struct push_queue queue;
+	struct push_queue held; /* not ours, unless a handoff fails */
 	struct event *again; /* owned; runs while the queue is to be emptied */
 	uint64_t stuck_ms;   /* since then nothing was delivered; 0: it was */
 };
@@ -38,9 +39,11 @@ pushes_are_idle(const struct pushes *pushes)
 	return push_queue_is_empty(&pushes->queue);
 }
 
-/* For changeover.c: the queue begins at a mark, is delivered, is dropped. */
+/* For changeover.c: the queue begins at a mark, is delivered, is dropped; what
+ * is held is delivered, too. */
 void pushes_begin_at(struct pushes *, uint32_t mark);
 void pushes_go_on(struct pushes *);
 void pushes_drop(struct pushes *);
+void pushes_play_held(struct pushes *);
 
 #endif

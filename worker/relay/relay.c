@@ -310,15 +310,34 @@ relay_let_go(struct worker *worker)
 	struct relay *relay = worker->context;
 
 	relay->is_giving = true;
+	/* Another order in place of the last one has a time of its own. */
+	if (relay->leaving_since_ms != 0)
+		relay->leaving_since_ms = clock_mono_ms();
 	changeover_part(&relay->changeover);
 	relay_recycle(worker);
 }
 
-/* Its API has parted from everybody: a fresh tenant starts anew. */
+/* The slot could not be given.  Whoever takes it next, this relay has not lost
+ * what was published meanwhile; another one of its keeper would have. */
 static void
 relay_keep(struct worker *worker)
 {
-	worker_leave(worker, WORKER_EXIT_RECYCLE);
+	struct relay *relay = worker->context;
+
+	if (worker->is_recycling) {
+		worker_leave(worker, WORKER_EXIT_RECYCLE);
+		return;
+	}
+	/* It was asked before it served. */
+	if (relay->leaving_since_ms == 0)
+		return;
+	relay->leaving_since_ms = 0;
+	relay->is_giving = false;
+	changeover_keep(&relay->changeover);
+	ingress_resume(&relay->ingress);
+	inbox_resume(&relay->inbox);
+	canary_resume(&relay->canary);
+	api_resume(&relay->api);
 }
 
 const struct worker_ops relay_ops = {
