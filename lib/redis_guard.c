@@ -90,3 +90,10 @@ redis_guard_install(struct redis_guard *guard, struct redisAsyncContext *ac)
 	reader->fn = &guarded;
 	reader->privdata = guard;
 }
+
+/* Of a failed connect() hiredis 0.14 tells its inner context alone. */
+const char *
+redis_guard_reason(const struct redisAsyncContext *ac)
+{
+	return ac->c.err != 0 ? ac->c.errstr : "closed";
+}

@@ -23,5 +23,7 @@ struct redis_guard {
 
 /* The guard must outlive the context. */
 void redis_guard_install(struct redis_guard *, struct redisAsyncContext *);
+/* Why a context ends. */
+const char *redis_guard_reason(const struct redisAsyncContext *);
 
 #endif

@@ -50,7 +50,7 @@ reason(const struct redis_link *link, const struct redisAsyncContext *ac)
 {
 	if (link->tls_problem != NULL)
 		return link->tls_problem;
-	return ac->err != 0 ? ac->errstr : "closed";
+	return redis_guard_reason(ac);
 }
 
 static void
@@ -98,7 +98,7 @@ do_connect(struct redis_link *link)
 	link->ac = ac;
 	link->tls_problem = NULL;
 	if (ac->err != 0) {
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, ac->errstr);
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
 		return;
 	}
 	(void)fd_set_cloexec(ac->c.fd, true);
@@ -204,6 +204,25 @@ drop(struct redis_link *link)
 	}
 }
 
+/* Addresses are tried in turn. */
+static bool
+note_problem(struct redis_link *link)
+{
+	uint32_t hosts = link->conf.url.host_count;
+	char *told;
+
+	if (link->up_ms != 0) {
+		link->attempts = 0;
+		memset(link->told, 0, sizeof(link->told));
+		return true;
+	}
+	told = link->told[link->attempts++ % (hosts > 0 ? hosts : 1)];
+	if (strcmp(told, link->problem) == 0)
+		return false;
+	memcpy(told, link->problem, sizeof(link->problem));
+	return true;
+}
+
 static void
 do_pause(struct redis_link *link)
 {
@@ -214,6 +233,7 @@ do_pause(struct redis_link *link)
 	if (link->up_ms != 0 &&
 	    now_ms - link->up_ms > link->conf.backoff_max_ms)
 		backoff_reset(&link->backoff);
+	link->is_news = note_problem(link);
 	link->up_ms = 0;
 	wait_ms(link->pause, backoff_next(&link->backoff, random_u32()));
 	link->conf.on_state(false, link->problem, link->conf.arg);
@@ -429,6 +449,12 @@ uint64_t
 redis_link_errors(const struct redis_link *link)
 {
 	return link->errors;
+}
+
+bool
+redis_link_is_news(const struct redis_link *link)
+{
+	return link->is_news;
 }
 
 const char *

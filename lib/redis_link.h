@@ -80,6 +80,9 @@ uint32_t redis_link_pending(const struct redis_link *);
 uint64_t redis_link_ups(const struct redis_link *);
 /* Error replies so far. */
 uint64_t redis_link_errors(const struct redis_link *);
+/* Was the last failure the end of a ready link, or of an address that had not
+ * failed like that since then?  Else the owner has been told of it before. */
+bool redis_link_is_news(const struct redis_link *);
 /* "127.0.0.1:6379" or a path: where it is or goes to. */
 const char *redis_link_address(const struct redis_link *);
 /* Why it last failed, or "". */

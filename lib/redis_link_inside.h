@@ -49,6 +49,9 @@ struct redis_link {
 	char problem[REDIS_LINK_TEXT];
 	uint64_t ups;
 	uint64_t errors;
+	uint32_t attempts; /* that failed since it was ready */
+	char told[REDIS_URL_HOSTS][REDIS_LINK_TEXT]; /* how, in turn */
+	bool is_news;
 	uint64_t up_ms;	   /* since then it is ready */
 	uint64_t asked_ms; /* ROLE or SUBSCRIBE was repeated */
 	uint64_t heard_ms;

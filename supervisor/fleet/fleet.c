@@ -95,11 +95,11 @@ on_state(bool is_up, const char *why, void *arg)
 		fleet_lease_tick(fleet, now);
 		return;
 	}
-	if (!fleet->is_told) {
+	if (redis_link_is_news(fleet->link))
 		log_warn("fleet_redis_down", "the node serves on",
 		    log_text("why", why));
+	if (!fleet->is_told)
 		supervisor_event(fleet->sup, "redis_down", -1, NULL, why, 0);
-	}
 	fleet->is_told = true;
 	if (fleet->lost_ms == 0)
 		fleet->lost_ms = fleet->heard_ms != 0 ? fleet->heard_ms : now;

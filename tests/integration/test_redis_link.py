@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from node import wait_until
-from redis_server import FakeRedis, Redis
+from redis_server import FakeRedis, Redis, free_port
 from wire import Client
 
 # Short, so that tests are; the defaults are told in holdfast.conf(5).
@@ -145,6 +145,27 @@ def test_comes_back(start, redis):
     redis.start()
     wait_until(lambda: is_up(node))
     assert node.restarts("fault") == 0
+
+
+def test_tells_each_address_once(start):
+    ports = [free_port(), free_port()]
+    node = start({"redis.url": "redis://" + ",".join(
+        f"127.0.0.1:{port}" for port in ports), **QUICK})
+    wait_until(lambda: failures(node) > 6 * LINKS)
+    told = [line for line in node.log().splitlines()
+            if "event=redis_down" in line and "link=commands" in line]
+    assert len(told) == 2
+    for line, port in zip(told, ports):
+        assert f"address=127.0.0.1:{port}" in line
+        assert "Connection refused" in line
+
+
+def test_tells_another_reason(start, redis, servers):
+    redis.kill()
+    node = start({"redis.url": redis.url, **QUICK})
+    wait_until(lambda: "Connection refused" in node.log())
+    servers(Redis("--requirepass", "right", port=redis.port).start())
+    wait_until(lambda: "NOAUTH" in node.log())
 
 
 def test_next_address(start, servers, redis):

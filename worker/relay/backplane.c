@@ -15,26 +15,24 @@
 #define MAX_PENDING 16384u /* replies owed */
 #define MAX_WORDS   24
 
-/* The first failure is told, the rest would be the same again and again. */
+/* What is no news would be the same again and again. */
 static void
 tell(struct relay *relay, struct redis_link *link, const char *name, bool is_up,
-    const char *why, bool *told)
+    const char *why)
 {
 	if (is_up) {
-		*told = false;
 		counter_add(relay_counters(relay), COUNTER_REDIS_CONNECTS, 1);
 		log_notice("redis_up", NULL, log_text("link", name),
 		    log_text("address", redis_link_address(link)));
 		return;
 	}
 	counter_add(relay_counters(relay), COUNTER_REDIS_FAILURES, 1);
-	if (*told)
-		log_debug("redis_down", why, log_text("link", name),
-		    log_text("address", redis_link_address(link)));
-	else
+	if (redis_link_is_news(link))
 		log_warn("redis_down", why, log_text("link", name),
 		    log_text("address", redis_link_address(link)));
-	*told = true;
+	else
+		log_debug("redis_down", why, log_text("link", name),
+		    log_text("address", redis_link_address(link)));
 }
 
 static void
@@ -43,8 +41,7 @@ on_commands(bool is_up, const char *why, void *arg)
 	struct backplane *backplane = arg;
 	struct relay *relay = backplane->relay;
 
-	tell(relay, backplane->commands, "commands", is_up, why,
-	    &backplane->told_commands);
+	tell(relay, backplane->commands, "commands", is_up, why);
 	atomic_store(&relay->worker->slot->redis.commands_up, is_up);
 	inbox_link(&relay->inbox, is_up);
 	routes_link(&relay->routes, is_up);
@@ -61,8 +58,7 @@ on_pushes(bool is_up, const char *why, void *arg)
 	changeover_pushes_link(&relay->changeover, is_up);
 	if (changeover_is_beside(&relay->changeover))
 		return; /* another relay's are told of */
-	tell(relay, backplane->pushes, "pushes", is_up, why,
-	    &backplane->told_pushes);
+	tell(relay, backplane->pushes, "pushes", is_up, why);
 	atomic_store(&relay->worker->slot->redis.pushes_up, is_up);
 	/* Word of newer connections elsewhere may have been missed. */
 	if (!is_up)
@@ -76,8 +72,7 @@ on_streams(bool is_up, const char *why, void *arg)
 {
 	struct backplane *backplane = arg;
 
-	tell(backplane->relay, backplane->streams, "streams", is_up, why,
-	    &backplane->told_streams);
+	tell(backplane->relay, backplane->streams, "streams", is_up, why);
 	inbox_streams_link(&backplane->relay->inbox, is_up);
 	if (is_up)
 		canary_linked(&backplane->relay->canary, SLOT_PATH_INBOX);
@@ -88,8 +83,7 @@ on_ingress(bool is_up, const char *why, void *arg)
 {
 	struct backplane *backplane = arg;
 
-	tell(backplane->relay, backplane->ingress, "ingress", is_up, why,
-	    &backplane->told_ingress);
+	tell(backplane->relay, backplane->ingress, "ingress", is_up, why);
 	ingress_link(&backplane->relay->ingress, is_up);
 }
 

@@ -25,10 +25,6 @@ struct backplane {
 	struct redis_link *streams;
 	struct redis_link *ingress; /* likewise; started when it is needed */
 	struct event *wake;	    /* owned; wakes gateways after a batch */
-	bool told_commands;	    /* that it is down */
-	bool told_pushes;
-	bool told_streams;
-	bool told_ingress;
 	bool ingress_started;
 	uint64_t errors; /* replies of the links that are counted */
 	struct redis_url url;
