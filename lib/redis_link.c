@@ -134,6 +134,7 @@ static void
 set_address(struct redis_link *link, const char *host, uint16_t port)
 {
 	link->port = port;
+	snprintf(link->name, sizeof(link->name), "%s", host);
 	snprintf(link->address, sizeof(link->address),
 	    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
 	    (unsigned)port);
@@ -177,7 +178,6 @@ do_resolve(struct redis_link *link)
 	}
 	host = &url->hosts[link->host];
 	link->host = (link->host + 1) % url->host_count;
-	link->name = host->name;
 	set_address(link, host->name, host->port);
 	redis_resolve_start(link->resolve, host->name, on_address, link);
 }
@@ -358,6 +358,20 @@ on_watch(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what the owner calls */
 
+static struct redis_sentinel *
+new_sentinel(struct redis_link *link)
+{
+	const struct redis_sentinel_conf conf = {
+		.url = &link->conf.url,
+		.auth = link->conf.sentinel_auth,
+		.tls = link->conf.tls,
+		.on_moved = on_moved,
+		.arg = link,
+	};
+
+	return redis_sentinel_new(link->base, &conf);
+}
+
 struct redis_link *
 redis_link_new(struct event_base *base, const struct redis_link_conf *conf)
 {
@@ -375,8 +389,7 @@ redis_link_new(struct event_base *base, const struct redis_link_conf *conf)
 	link->pause = evtimer_new(base, on_pause, link);
 	link->watch = evtimer_new(base, on_watch, link);
 	if (link->conf.url.master[0] != '\0')
-		link->sentinel = redis_sentinel_new(base, &link->conf.url,
-		    on_moved, link);
+		link->sentinel = new_sentinel(link);
 	if (link->resolve == NULL || link->connected == NULL ||
 	    (link->conf.url.master[0] != '\0' && link->sentinel == NULL) ||
 	    link->deadline == NULL || link->pause == NULL ||

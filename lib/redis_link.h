@@ -17,6 +17,7 @@
 
 #include <event2/event.h>
 
+#include "lib/redis_auth.h"
 #include "lib/redis_fault.h"
 #include "lib/redis_link_fsm.h"
 #include "lib/redis_reply.h"
@@ -37,10 +38,10 @@ typedef void redis_link_push_cb(const char *bytes, size_t len, void *arg);
 
 struct redis_link_conf {
 	struct redis_url url;
-	const char *user;	   /* borrowed; "": AUTH with a password only */
-	const char *password_file; /* borrowed; "": no AUTH; read each time */
-	struct redis_tls_conf tls; /* with url.tls */
-	const char *channel;	   /* borrowed; NULL: commands, else pushes */
+	struct redis_auth auth;
+	struct redis_auth sentinel_auth; /* with url.master */
+	struct redis_tls_conf tls;	 /* with url.tls */
+	const char *channel;	     /* borrowed; NULL: commands, else pushes */
 	uint32_t connect_timeout_ms; /* from the lookup to ready */
 	uint32_t command_timeout_ms;
 	uint32_t ping_interval_ms; /* ROLE, or SUBSCRIBE, is repeated */

@@ -12,10 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #include "lib/clock.h"
-#include "lib/fd.h"
 #include "lib/redis_link_inside.h"
-
-#define PASSWORD_MAX 1024u
 
 static enum redis_fault
 fault_of(const struct redisReply *reply)
@@ -219,22 +216,22 @@ send_words(struct redis_link *link, redis_link_cb *cb, int argc,
 static int
 send_auth(struct redis_link *link)
 {
-	const struct redis_link_conf *conf = &link->conf;
-	char password[PASSWORD_MAX + 1];
-	const char *words[3] = { "AUTH" };
-	size_t len;
-	int rc, argc = 1;
+	const struct redis_auth *auth = &link->conf.auth;
+	char text[REDIS_LINK_TEXT];
+	struct redis_auth_words words;
+	int rc;
 
-	rc = fd_read_file(conf->password_file, password, sizeof(password),
-	    &len);
-	if (rc != 0)
+	rc = redis_auth_read(auth, &words);
+	if (rc != 0) {
+		snprintf(text, sizeof(text), "%s: %s", auth->password_file,
+		    strerror(-rc));
+		redis_link_feed(link, REDIS_LINK_EV_FAILED, text);
 		return rc;
-	password[strcspn(password, "\r\n")] = '\0';
-	if (conf->user[0] != '\0')
-		words[argc++] = conf->user;
-	words[argc++] = password;
-	rc = send_words(link, on_auth, argc, words);
-	explicit_bzero(password, sizeof(password));
+	}
+	if (words.argc > 0)
+		rc = submit(link, on_auth, link, words.argc, words.argv,
+		    words.lens);
+	redis_auth_clear(&words);
 	return rc;
 }
 
@@ -242,21 +239,13 @@ void
 redis_link_greet(struct redis_link *link)
 {
 	const char *const role[] = { "ROLE" }, *const ping[] = { "PING" };
-	char database[16], text[REDIS_LINK_TEXT];
+	char database[16];
 	const char *const select[] = { "SELECT", database };
-	int rc = 0;
+	int rc;
 
-	if (link->conf.password_file[0] != '\0') {
-		rc = send_auth(link);
-		if (rc != 0) {
-			snprintf(text, sizeof(text), "%s: %s",
-			    link->conf.password_file, strerror(-rc));
-			redis_link_feed(link, REDIS_LINK_EV_FAILED, text);
-			return;
-		}
-	}
 	snprintf(database, sizeof(database), "%u", link->conf.url.database);
-	if (link->conf.url.database != 0)
+	rc = send_auth(link);
+	if (rc == 0 && link->conf.url.database != 0)
 		rc = send_words(link, on_select, 2, select);
 	if (rc == 0)
 		rc = send_words(link, on_role, 1, role);

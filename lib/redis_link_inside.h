@@ -42,7 +42,7 @@ struct redis_link {
 	struct redis_command *first, *last; /* in the order of replies */
 	uint32_t host;			    /* the next attempt's, of the url */
 	uint16_t port;
-	const char *name;	 /* borrowed of conf: this one's */
+	char name[256];		 /* this one's */
 	const char *tls_problem; /* borrowed; NULL: none */
 	char ip[64];		 /* what its name stands for */
 	char address[160];	 /* for people */

@@ -5,6 +5,7 @@
  */
 #include "lib/redis_sentinel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,18 +20,17 @@
 #include "lib/redis_resolve.h"
 
 struct redis_sentinel {
+	struct redis_sentinel_conf conf;
 	struct event_base *base;       /* borrowed */
-	const struct redis_url *url;   /* borrowed */
 	struct redis_resolve *resolve; /* owned */
 	struct redisAsyncContext *ac;  /* owned until hiredis says it ended */
 	struct event *connected;       /* owned; connect() has ended well */
 	struct redis_guard guard;
-	uint32_t host; /* the next one to be asked */
-	uint16_t port;
-	redis_sentinel_cb *cb; /* NULL: nobody waits */
+	uint32_t next;		       /* to be asked */
+	const struct redis_host *host; /* borrowed of the URL: the one asked */
+	const char *tls_problem;       /* borrowed; NULL: none */
+	redis_sentinel_cb *cb;	       /* NULL: nobody waits */
 	void *cb_arg;
-	redis_sentinel_moved_cb *on_moved;
-	void *arg;
 };
 
 static void
@@ -42,6 +42,21 @@ answer(struct redis_sentinel *sentinel, const char *host, uint16_t port,
 	sentinel->cb = NULL;
 	if (cb != NULL)
 		cb(host, port, problem, sentinel->cb_arg);
+}
+
+/* what: what was tried, or NULL. */
+static void
+fail(struct redis_sentinel *sentinel, const char *what, const char *problem)
+{
+	const struct redis_host *host = sentinel->host;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	    strchr(host->name, ':') != NULL ? "Sentinel [%s]:%u: %s%s%s" :
+					      "Sentinel %s:%u: %s%s%s",
+	    host->name, (unsigned)host->port, what != NULL ? what : "",
+	    what != NULL ? ": " : "", problem);
+	answer(sentinel, NULL, 0, text);
 }
 
 static void
@@ -72,11 +87,11 @@ on_push(struct redisAsyncContext *ac, void *data, void *arg)
 	if (sentinel == NULL || data == NULL ||
 	    !redis_reply_is(redis_reply_at(data, 0), "message"))
 		return;
-	name = sentinel->url->master;
+	name = sentinel->conf.url->master;
 	text = redis_reply_text(redis_reply_at(data, 2), &len);
 	if (text != NULL && strncmp(text, name, strlen(name)) == 0 &&
 	    text[strlen(name)] == ' ')
-		sentinel->on_moved(sentinel->arg);
+		sentinel->conf.on_moved(sentinel->conf.arg);
 }
 
 static void
@@ -89,22 +104,42 @@ listen_on(struct redis_sentinel *sentinel)
 }
 
 static void
+on_auth(struct redisAsyncContext *ac, void *data, void *arg)
+{
+	struct redis_sentinel *sentinel = ac->data;
+	const char *error = redis_reply_error(data);
+
+	(void)arg;
+	if (sentinel == NULL || data == NULL)
+		return;
+	sentinel->guard.pending--;
+	if (!redis_reply_is(data, "OK"))
+		fail(sentinel, "AUTH",
+		    error != NULL ? error : "an unexpected reply");
+}
+
+static void
 on_master(struct redisAsyncContext *ac, void *data, void *arg)
 {
 	struct redis_sentinel *sentinel = ac->data;
+	const char *error = redis_reply_error(data);
 	const char *host, *port;
 	uint64_t number;
 	size_t len;
 
 	(void)arg;
-	if (sentinel == NULL)
+	if (sentinel == NULL || data == NULL)
 		return;
-	sentinel->guard.pending = 0;
+	sentinel->guard.pending--;
+	if (error != NULL) {
+		fail(sentinel, "SENTINEL", error);
+		return;
+	}
 	host = redis_reply_text(redis_reply_at(data, 0), &len);
 	port = redis_reply_text(redis_reply_at(data, 1), &len);
 	if (host == NULL || port == NULL ||
 	    parse_u64(port, 1, 65535, &number) != 0) {
-		answer(sentinel, NULL, 0, "the Sentinel knows no such master");
+		fail(sentinel, NULL, "it knows no such master");
 		return;
 	}
 	listen_on(sentinel);
@@ -113,6 +148,29 @@ on_master(struct redisAsyncContext *ac, void *data, void *arg)
 
 /* ---- the way to it */
 
+static bool
+send_auth(struct redis_sentinel *sentinel)
+{
+	const struct redis_auth *auth = &sentinel->conf.auth;
+	struct redis_auth_words words;
+	int rc;
+
+	rc = redis_auth_read(auth, &words);
+	if (rc != 0) {
+		fail(sentinel, auth->password_file, strerror(-rc));
+		return false;
+	}
+	if (words.argc > 0) {
+		sentinel->guard.pending++;
+		rc = redisAsyncCommandArgv(sentinel->ac, on_auth, NULL,
+		    words.argc, words.argv, words.lens);
+	}
+	redis_auth_clear(&words);
+	if (rc != REDIS_OK)
+		fail(sentinel, "AUTH", "no memory");
+	return rc == REDIS_OK;
+}
+
 static void
 on_connected(evutil_socket_t fd, short what, void *arg)
 {
@@ -120,11 +178,23 @@ on_connected(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	sentinel->guard.pending = 1;
+	if (!send_auth(sentinel))
+		return;
+	sentinel->guard.pending++;
 	if (redisAsyncCommand(sentinel->ac, on_master, NULL,
 		"SENTINEL get-master-addr-by-name %s",
-		sentinel->url->master) != REDIS_OK)
-		answer(sentinel, NULL, 0, "no memory");
+		sentinel->conf.url->master) != REDIS_OK)
+		fail(sentinel, "SENTINEL", "no memory");
+}
+
+/* Why there is no connection. */
+static const char *
+reason(const struct redis_sentinel *sentinel,
+    const struct redisAsyncContext *ac)
+{
+	if (sentinel->tls_problem != NULL)
+		return sentinel->tls_problem;
+	return redis_guard_reason(ac);
 }
 
 static void
@@ -140,7 +210,7 @@ on_connect(const struct redisAsyncContext *ac, int status)
 		return;
 	}
 	sentinel->ac = NULL;
-	answer(sentinel, NULL, 0, "no Sentinel answers there");
+	fail(sentinel, NULL, reason(sentinel, ac));
 }
 
 static void
@@ -153,7 +223,7 @@ on_disconnect(const struct redisAsyncContext *ac, int status)
 		return;
 	event_del(sentinel->connected);
 	sentinel->ac = NULL;
-	answer(sentinel, NULL, 0, "the Sentinel has gone");
+	fail(sentinel, NULL, reason(sentinel, ac));
 }
 
 static void
@@ -163,28 +233,36 @@ on_address(const char *address, const char *problem, void *arg)
 	struct redisAsyncContext *ac;
 
 	if (address == NULL) {
-		answer(sentinel, NULL, 0, problem);
+		fail(sentinel, "name lookup", problem);
 		return;
 	}
-	ac = redisAsyncConnect(address, sentinel->port);
+	ac = redisAsyncConnect(address, sentinel->host->port);
 	if (ac == NULL) {
-		answer(sentinel, NULL, 0, "no memory");
+		fail(sentinel, NULL, "no memory");
 		return;
 	}
 	ac->data = sentinel;
 	sentinel->ac = ac;
+	sentinel->tls_problem = NULL;
 	if (ac->err != 0) {
+		fail(sentinel, NULL, ac->errstr);
 		drop(sentinel);
-		answer(sentinel, NULL, 0, "no Sentinel answers there");
 		return;
 	}
 	(void)fd_set_cloexec(ac->c.fd, true);
+	if (sentinel->conf.url->tls &&
+	    redis_tls_begin(ac, &sentinel->conf.tls, sentinel->host->name,
+		&sentinel->tls_problem) != 0) {
+		drop(sentinel);
+		fail(sentinel, NULL, sentinel->tls_problem);
+		return;
+	}
 	redis_guard_install(&sentinel->guard, ac);
 	if (redisLibeventAttach(ac, sentinel->base) != REDIS_OK ||
 	    redisAsyncSetConnectCallback(ac, on_connect) != REDIS_OK ||
 	    redisAsyncSetDisconnectCallback(ac, on_disconnect) != REDIS_OK) {
 		drop(sentinel);
-		answer(sentinel, NULL, 0, "no memory");
+		fail(sentinel, NULL, "no memory");
 	}
 }
 
@@ -192,14 +270,14 @@ void
 redis_sentinel_ask(struct redis_sentinel *sentinel, redis_sentinel_cb *cb,
     void *arg)
 {
-	const struct redis_host *host = &sentinel->url->hosts[sentinel->host];
+	const struct redis_url *url = sentinel->conf.url;
 
 	drop(sentinel);
-	sentinel->host = (sentinel->host + 1) % sentinel->url->host_count;
-	sentinel->port = host->port;
+	sentinel->host = &url->hosts[sentinel->next];
+	sentinel->next = (sentinel->next + 1) % url->host_count;
 	sentinel->cb = cb;
 	sentinel->cb_arg = arg;
-	redis_resolve_start(sentinel->resolve, host->name, on_address,
+	redis_resolve_start(sentinel->resolve, sentinel->host->name, on_address,
 	    sentinel);
 }
 
@@ -210,17 +288,15 @@ redis_sentinel_cancel(struct redis_sentinel *sentinel)
 }
 
 struct redis_sentinel *
-redis_sentinel_new(struct event_base *base, const struct redis_url *url,
-    redis_sentinel_moved_cb *on_moved, void *arg)
+redis_sentinel_new(struct event_base *base,
+    const struct redis_sentinel_conf *conf)
 {
 	struct redis_sentinel *sentinel = calloc(1, sizeof(*sentinel));
 
 	if (sentinel == NULL)
 		return NULL;
 	sentinel->base = base;
-	sentinel->url = url;
-	sentinel->on_moved = on_moved;
-	sentinel->arg = arg;
+	sentinel->conf = *conf;
 	sentinel->resolve = redis_resolve_new(base);
 	sentinel->connected = evtimer_new(base, on_connected, sentinel);
 	if (sentinel->resolve == NULL || sentinel->connected == NULL) {

@@ -190,30 +190,41 @@ parse_socket(const char *text, struct redis_url *out, const char **out_problem)
 	return parse_database(text, strlen(text), out, out_problem);
 }
 
+typedef int parse_rest(const char *text, struct redis_url *out,
+    const char **out_problem);
+
+static const struct scheme {
+	const char *name;
+	parse_rest *parse;
+	bool tls;
+} schemes[] = {
+	{ "redis://", parse_servers, false },
+	{ "rediss://", parse_servers, true },
+	{ "unix://", parse_socket, false },
+	{ "sentinel://", parse_sentinels, false },
+	{ "sentinels://", parse_sentinels, true },
+};
+
 int
 redis_url_parse(const char *text, struct redis_url *out,
     const char **out_problem)
 {
-	static const char tcp[] = "redis://", tls[] = "rediss://",
-			  local[] = "unix://", sentinel[] = "sentinel://";
 	struct redis_url url;
+	size_t i, len;
 	int rc;
 
-	memset(&url, 0, sizeof(url));
-	if (strncmp(text, tcp, sizeof(tcp) - 1) == 0)
-		rc = parse_servers(text + sizeof(tcp) - 1, &url, out_problem);
-	else if ((url.tls = strncmp(text, tls, sizeof(tls) - 1) == 0))
-		rc = parse_servers(text + sizeof(tls) - 1, &url, out_problem);
-	else if (strncmp(text, sentinel, sizeof(sentinel) - 1) == 0)
-		rc = parse_sentinels(text + sizeof(sentinel) - 1, &url,
-		    out_problem);
-	else if (strncmp(text, local, sizeof(local) - 1) == 0)
-		rc = parse_socket(text + sizeof(local) - 1, &url, out_problem);
-	else
-		rc = refuse(out_problem,
-		    "it must begin with redis://, rediss://, unix:// or "
-		    "sentinel://");
-	if (rc == 0)
-		*out = url;
-	return rc;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		len = strlen(schemes[i].name);
+		if (strncmp(text, schemes[i].name, len) != 0)
+			continue;
+		memset(&url, 0, sizeof(url));
+		url.tls = schemes[i].tls;
+		rc = schemes[i].parse(text + len, &url, out_problem);
+		if (rc == 0)
+			*out = url;
+		return rc;
+	}
+	return refuse(out_problem,
+	    "it must begin with redis://, rediss://, unix://, sentinel:// or "
+	    "sentinels://");
 }

@@ -2,8 +2,9 @@
 /*
  * Where Redis is: redis://HOST[:PORT][,HOST[:PORT]...][/DATABASE], the same
  * with rediss:// for TLS, unix:///PATH[?db=DATABASE], or, when Sentinels know
- * it, sentinel://HOST[:PORT][,HOST[:PORT]...]/MASTER[/DATABASE].  A host is a
- * name or a literal, IPv6 in brackets. Pure.
+ * it, sentinel://HOST[:PORT][,HOST[:PORT]...]/MASTER[/DATABASE], or the same
+ * with sentinels:// for TLS.  A host is a name or a literal, IPv6 in brackets.
+ * Pure.
  */
 #ifndef HOLDFAST_LIB_REDIS_URL_H
 #define HOLDFAST_LIB_REDIS_URL_H
@@ -31,7 +32,7 @@ struct redis_url {
 	/* "": the hosts are servers, else Sentinels that know this name */
 	char master[REDIS_URL_MASTER_MAX + 1];
 	uint32_t database;
-	bool tls;
+	bool tls; /* with all of them: servers and Sentinels */
 };
 
 /* -EINVAL: *out_problem is a sentence part that says why; *out is untouched. */

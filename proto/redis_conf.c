@@ -8,8 +8,9 @@ struct redis_link_conf
 redis_conf_of(const struct settings_redis *set)
 {
 	return (struct redis_link_conf){
-		.user = set->user,
-		.password_file = set->password_file,
+		.auth = { set->user, set->password_file },
+		.sentinel_auth = { set->sentinel_user,
+		    set->sentinel_password_file },
 		.tls = { set->tls_ca, set->tls_cert, set->tls_key },
 		.connect_timeout_ms = (uint32_t)set->connect_timeout_ms,
 		.command_timeout_ms = (uint32_t)set->command_timeout_ms,

@@ -56,6 +56,12 @@ check_redis(const struct settings *s, char *out, size_t out_size)
 		    "redis.user: needs redis.password_file");
 		return -EINVAL;
 	}
+	if (s->redis.sentinel_user[0] != '\0' &&
+	    s->redis.sentinel_password_file[0] == '\0') {
+		(void)snprintf(out, out_size,
+		    "redis.sentinel_user: needs redis.sentinel_password_file");
+		return -EINVAL;
+	}
 	if (fleet[strspn(fleet, plain)] != '\0' ||
 	    prefix[strspn(prefix, plain)] != '\0') {
 		(void)snprintf(out, out_size,

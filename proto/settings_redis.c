@@ -48,6 +48,21 @@ const struct conf_key settings_redis_rows[SETTINGS_REDIS_ROWS] = {
 	    .doc = "its first line is the password; \"\" = no AUTH",
 	},
 	{
+	    KEY("redis.sentinel_user", STRING, RESTART, RELAY,
+		redis.sentinel_user),
+	    .default_text = "",
+	    .flags = CONF_OPTIONAL,
+	    LIMITS(0, 127),
+	    .doc = "for AUTH with Sentinels; \"\" = the password alone",
+	},
+	{
+	    KEY("redis.sentinel_password_file", PATH, RESTART, RELAY,
+		redis.sentinel_password_file),
+	    .default_text = "",
+	    .flags = CONF_OPTIONAL,
+	    .doc = "their password's first line; \"\" = no AUTH",
+	},
+	{
 	    KEY("redis.tls_ca", PATH, RESTART, SUPERVISOR | RELAY,
 		redis.tls_ca),
 	    .default_text = "",

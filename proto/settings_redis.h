@@ -11,6 +11,8 @@ struct settings_redis {
 	char url[512]; /* "": standalone */
 	char user[128];
 	char password_file[256];
+	char sentinel_user[128];
+	char sentinel_password_file[256];
 	char tls_ca[256];
 	char tls_cert[256];
 	char tls_key[256];

@@ -23,7 +23,7 @@
 	ROW(key, kind, when, who), CONF_AT(struct settings_listen, field)
 #define LIMITS(least, most) .min = least, .max = most
 
-#define SETTINGS_REDIS_ROWS 20
+#define SETTINGS_REDIS_ROWS 22
 #define SETTINGS_FLEET_ROWS 18
 #define SETTINGS_MORE_ROWS  (SETTINGS_REDIS_ROWS + SETTINGS_FLEET_ROWS)
 

@@ -47,6 +47,8 @@ CHANGES = {
     "worker.poison_faults": 4, "worker.poison_refuse": "11m",
     "worker.core_dumps": True, "redis.url": "redis://127.0.0.1:1/0",
     "redis.password_file": "/tmp/password", "redis.user": "someone",
+    "redis.sentinel_password_file": "/tmp/other",
+    "redis.sentinel_user": "asker",
     "redis.tls_ca": "/tmp/ca", "redis.tls_cert": "/tmp/cert",
     "redis.tls_key": "/tmp/key",
     "redis.fleet": "other", "redis.prefix": "test:",
@@ -80,8 +82,9 @@ def reload(node, settings):
 
 
 def test_every_key_does_as_its_class_says(start):
-    # Without it there can be no redis.user, and a certificate needs its key.
+    # A user needs a password, and a certificate its key.
     node = start({"redis.password_file": "/dev/null",
+                  "redis.sentinel_password_file": "/dev/null",
                   "redis.tls_cert": "/dev/null", "redis.tls_key": "/dev/null"})
     before = values(node)
     listed = {key for key in before if key.startswith("listen[")}

@@ -89,6 +89,13 @@ test_sentinels(void **state)
 	assert_string_equal(url.master, "m");
 	assert_int_equal(url.database, 5);
 	assert_string_equal(parse("redis://a/5").master, "");
+
+	assert_false(url.tls);
+	url = parse("sentinels://a/m/5");
+	assert_true(url.tls);
+	assert_int_equal(url.hosts[0].port, 26379);
+	assert_string_equal(url.master, "m");
+	assert_int_equal(url.database, 5);
 }
 
 static void
@@ -103,6 +110,8 @@ test_refusals(void **state)
 		"sentinel://a/",
 		"sentinel://a//5",
 		"sentinel:///m",
+		"sentinels://a",
+		"sentinelss://a/m",
 		"sentinel://a/m m",
 		"sentinel://a/m/x",
 		"sentinel://a,b,c,d,e,f,g,h,i/m",

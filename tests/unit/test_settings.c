@@ -143,6 +143,8 @@ test_round_trip(void **state)
 	set(&sent, "redis.url", "redis://10.0.0.1");
 	set(&sent, "redis.user", "relay");
 	set(&sent, "redis.password_file", "/etc/secret");
+	set(&sent, "redis.sentinel_user", "asker");
+	set(&sent, "redis.sentinel_password_file", "/etc/other-secret");
 	assert_int_equal(settings_pack(&sent, SETTINGS_GATEWAY, &bytes, &len),
 	    0);
 	assert_int_equal(settings_unpack(bytes, len, &got, &skipped), 0);
