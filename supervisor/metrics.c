@@ -307,6 +307,64 @@ render_lease(const struct supervisor *sup, struct textbuf *out)
 		textbuf_printf(out,
 		    "holdfast_fleet_drain_lease{state=\"%s\"} %d\n", names[i],
 		    strcmp(names[i], name) == 0);
+	gauge(out, "fleet_drain_reserved",
+	    "Connections that this node's drain has reserved.",
+	    strcmp(name, "held") == 0 ? node_connections(&sup->node) : 0);
+	gauge(out, "fleet_drain_reserved_by_others",
+	    "Those of other nodes, when this one last asked for its drain.",
+	    (double)sup->fleet->drain.reserved);
+	gauge(out, "fleet_upgrade_lease",
+	    "1 while this node has the fleet's permission to upgrade.",
+	    sup->fleet->upgrade.is_granted);
+}
+
+/* What the leader says of verdicts, as one state of these. */
+static void
+render_hold(const struct fleet *fleet, struct textbuf *out)
+{
+	int h;
+
+	describe(out, "fleet_failover", "gauge",
+	    "1 for what the leader says of declaring nodes dead.");
+	for (h = 0; h < FAILOVER_HOLD_MAX; h++) {
+		const char *name = failover_hold_name((enum failover_hold)h);
+
+		textbuf_printf(out, "holdfast_fleet_failover{hold=\"%s\"} %d\n",
+		    name, strcmp(fleet->summary.hold, name) == 0);
+	}
+	gauge(out, "fleet_missing", "Nodes whose lease is over.",
+	    (double)fleet->summary.expired);
+}
+
+static void
+render_handshakes(const struct supervisor *sup, struct textbuf *out)
+{
+	struct fleet_handshakes sum = fleet_storm_sum(&sup->fleet->members);
+
+	describe(out, "fleet_handshakes", "gauge",
+	    "Handshakes a second of all nodes: configured, now, and each "
+	    "node's best together.");
+	textbuf_printf(out,
+	    "holdfast_fleet_handshakes{what=\"configured\"} %.15g\n"
+	    "holdfast_fleet_handshakes{what=\"now\"} %.15g\n"
+	    "holdfast_fleet_handshakes{what=\"best\"} %.15g\n",
+	    sum.budget, sum.now, sum.best);
+	gauge(out, "fleet_handshake_limit",
+	    "Handshakes a second in a storm; 0: as configured.",
+	    fleet_storm_handshakes(sup));
+}
+
+/* Of the leader's last word. */
+static double
+picture_age(const struct fleet *fleet, uint64_t now_ms)
+{
+	uint64_t now = fleet_redis_ms(fleet, now_ms);
+
+	if (!fleet->summary.is_known)
+		return -1;
+	return now > fleet->summary.at_ms ?
+	    (double)(now - fleet->summary.at_ms) / 1000.0 :
+	    0;
 }
 
 static double
@@ -383,9 +441,11 @@ render_fleet(const struct supervisor *sup, struct textbuf *out)
 	gauge(out, "fleet_storm_left_seconds",
 	    "Over which clients of a lost node still come back.",
 	    (double)fleet_storm_left_ms(sup) / 1000.0);
-	gauge(out, "fleet_handshake_limit",
-	    "Handshakes a second in a storm; 0: as configured.",
-	    fleet_storm_handshakes(sup));
+	gauge(out, "fleet_picture_age_seconds",
+	    "Since the leader published what this node knows; -1: never.",
+	    picture_age(fleet, now));
+	render_hold(fleet, out);
+	render_handshakes(sup, out);
 	render_hearing(sup, out);
 	render_lease(sup, out);
 	render_members(fleet, out);

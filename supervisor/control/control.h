@@ -110,9 +110,9 @@ void control_run_ack(struct control_call *call);
 /* How far the drain is, and that to those who wait for its end. */
 json_t *control_drain_json(const struct supervisor *sup);
 void control_drain_tell(struct supervisor *sup);
-
-/* The fleet, if there is one. */
 json_t *control_fleet_json(const struct supervisor *sup);
+/* NULL: there is none, and the call has failed. */
+struct fleet *control_fleet(struct control_call *call);
 /* A new event of the node, for those who follow. */
 struct event_entry;
 void control_on_event(struct supervisor *sup, const struct event_entry *entry);

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * nodes, fleet, pause, resume and ack on the control socket.  What is shown is
- * what the leader published last; what is changed is changed in Redis, for
- * whoever leads.
+ * nodes and fleet on the control socket: what the leader published last, and
+ * this node as it is now.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "lib/clock.h"
-#include "lib/random.h"
-#include "supervisor/control/control_client.h"
+#include "supervisor/control/control.h"
+#include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/fleet/fleet_storm.h"
 #include "supervisor/supervisor.h"
 
 /* The handshakes a second that a fleet of 10 million needs to come back. */
 #define HANDSHAKES_TARGET 50000
 
-/* NULL: the call has failed. */
-static struct fleet *
-fleet_of(struct control_call *call)
+struct fleet *
+control_fleet(struct control_call *call)
 {
 	if (call->sup->fleet == NULL)
 		control_fail(call, "standalone", CONTROL_EXIT_REFUSED,
@@ -28,15 +21,81 @@ fleet_of(struct control_call *call)
 	return call->sup->fleet;
 }
 
+/* How old it is what the leader has published; null: never. */
+static json_t *
+age_json(const struct fleet *fleet)
+{
+	uint64_t now = fleet_redis_ms(fleet, clock_mono_ms());
+	uint64_t at = fleet->summary.at_ms;
+
+	if (!fleet->summary.is_known)
+		return json_null();
+	return json_integer(now > at ? (json_int_t)(now - at) : 0);
+}
+
+/* This node is known better than the leader can. */
+static void
+refresh_own(struct fleet *fleet)
+{
+	const struct supervisor *sup = fleet->sup;
+	struct fleet_member *own = fleet_members_find(&fleet->members,
+	    sup->conf.settings.node.id);
+
+	if (own == NULL)
+		return;
+	own->state = fleet_lease_state(fleet);
+	own->incarnation = fleet->incarnation;
+	own->count = node_connections(&sup->node);
+	own->limit = atomic_load(&sup->node.shared->capacity);
+	own->capacity = sup->capacity.node;
+	own->rate = sup->rates.per_second[RATE_HANDSHAKES];
+}
+
+static double
+part_of(uint64_t some, uint64_t all)
+{
+	return all == 0 ? 0 : some >= all ? 1 : (double)some / (double)all;
+}
+
+/* Each with what it holds of the fleet's connections, and with what it may. */
+static json_t *
+nodes_json(struct fleet *fleet)
+{
+	const struct fleet_members *members = &fleet->members;
+	uint64_t held = fleet->summary.held, total = 0;
+	json_t *list;
+	size_t i;
+
+	refresh_own(fleet);
+	list = fleet_members_json(members);
+	for (i = 0; i < members->count; i++) {
+		if (member_state_counts(members->all[i].state))
+			total += members->all[i].count;
+	}
+	for (i = 0; i < members->count; i++) {
+		const struct fleet_member *member = &members->all[i];
+		bool counts = member_state_counts(member->state);
+		json_t *item = json_array_get(list, i);
+
+		json_object_set_new(item, "share",
+		    json_real(counts ? part_of(member->count, total) : 0));
+		json_object_set_new(item, "share_limit",
+		    json_real(counts ? part_of(member->limit, held) : 0));
+	}
+	return list;
+}
+
 void
 control_run_nodes(struct control_call *call)
 {
-	const struct fleet *fleet = fleet_of(call);
+	struct fleet *fleet = control_fleet(call);
 
 	if (fleet == NULL)
 		return;
 	control_done(call,
-	    json_pack("{s:o}", "nodes", fleet_members_json(&fleet->members)));
+	    json_pack("{s:o, s:o, s:s}", "nodes", nodes_json(fleet), "age_ms",
+		age_json(fleet), "redis",
+		redis_link_state_name(redis_link_state(fleet->link))));
 }
 
 static void
@@ -45,6 +104,10 @@ add_handshakes(json_t *json, const struct supervisor *sup)
 	struct fleet_handshakes sum = fleet_storm_sum(&sup->fleet->members);
 
 	json_object_set_new(json, "handshakes", json_real(sum.budget));
+	json_object_set_new(json, "handshakes_unlimited",
+	    json_integer((json_int_t)sum.unlimited));
+	json_object_set_new(json, "handshakes_assumed",
+	    json_real(fleet_storm_budget(0)));
 	json_object_set_new(json, "handshakes_now", json_real(sum.now));
 	json_object_set_new(json, "handshakes_best", json_real(sum.best));
 	json_object_set_new(json, "handshakes_target",
@@ -80,7 +143,21 @@ add_shares(json_t *json, const struct fleet *fleet)
 	    json_real(blast_radius_effective(&limit, &count, 1,
 		fleet->summary.held)));
 	json_object_set_new(json, "largest_share",
-	    json_real(total == 0 ? 0 : (double)count / (double)total));
+	    json_real(part_of(count, total)));
+}
+
+/* Who leads, and what of: as the leader has said itself. */
+static void
+add_leader(json_t *json, const struct fleet *fleet)
+{
+	const struct fleet_summary *summary = &fleet->summary;
+
+	json_object_set_new(json, "leader", control_text(summary->leader));
+	json_object_set_new(json, "paused", control_text(summary->paused));
+	json_object_set_new(json, "expired",
+	    json_integer((json_int_t)summary->expired));
+	json_object_set_new(json, "missing", control_text(summary->missing));
+	json_object_set_new(json, "age_ms", age_json(fleet));
 }
 
 json_t *
@@ -94,20 +171,22 @@ control_fleet_json(const struct supervisor *sup)
 	uint64_t now = clock_mono_ms();
 	json_t *json;
 
-	json = json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:I, s:s,"
+	json = json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:o, s:I, s:s,"
 			 " s:f, s:i, s:I}",
 	    "fleet", sup->conf.settings.redis.fleet, "place",
 	    fleet_place_name(fleet->place), "leads",
 	    leader_leads(&fleet->leader, now), "redis",
 	    redis_link_state_name(redis_link_state(fleet->link)), "epoch",
 	    (json_int_t)summary->epoch, "held", (json_int_t)summary->held,
-	    "level", (json_int_t)summary->level, "hold", summary->hold,
-	    "storm_left_ms", (json_int_t)fleet_storm_left_ms(sup), "partition",
+	    "level", (json_int_t)summary->level, "hold",
+	    control_text(summary->hold), "storm_left_ms",
+	    (json_int_t)fleet_storm_left_ms(sup), "partition",
 	    partition_verdict_name(fleet->cut.verdict), "fraction",
 	    rules.fraction, "nodes_needed",
 	    (int)blast_radius_nodes_needed(&rules), "limit",
 	    (json_int_t)atomic_load(&sup->node.shared->capacity));
 	if (json != NULL) {
+		add_leader(json, fleet);
 		add_shares(json, fleet);
 		add_handshakes(json, sup);
 	}
@@ -117,107 +196,13 @@ control_fleet_json(const struct supervisor *sup)
 void
 control_run_fleet(struct control_call *call)
 {
-	if (fleet_of(call) != NULL)
-		control_done(call, control_fleet_json(call->sup));
-}
-
-/* A switch has been thrown, or not.  The client may be gone: then nobody is
- * told, and the switch is as it is. */
-struct pending {
-	struct control_call *call; /* borrowed; NULL: gone */
-};
-
-static void
-on_client_gone(struct control_call *call)
-{
-	struct pending *pending = call->state;
-
-	pending->call = NULL;
-	call->state = NULL;
-}
-
-static void
-on_switched(const struct redisReply *reply, enum redis_fault fault, void *arg)
-{
-	struct pending *pending = arg;
-	struct control_call *call = pending->call;
-	const char *error = redis_reply_error(reply);
-
-	free(pending);
-	if (call == NULL)
-		return;
-	call->state = NULL;
-	call->cancel = NULL;
-	if (fault == REDIS_FAULT_LOST)
-		control_fail(call, "redis_away", CONTROL_EXIT_REFUSED,
-		    "Redis has not answered");
-	else if (fault != REDIS_FAULT_NONE)
-		control_fail(call, "redis_refused", CONTROL_EXIT_REFUSED,
-		    "Redis: %s", error == NULL ? "no answer" : error);
-	else
-		control_done(call, json_pack("{s:b}", "done", 1));
-}
-
-/* Sends what is in fleet->args. */
-static void
-throw_switch(struct control_call *call)
-{
-	struct pending *pending = calloc(1, sizeof(*pending));
-
-	if (pending == NULL ||
-	    fleet_send(call->sup->fleet, on_switched, pending) != 0) {
-		free(pending);
-		control_fail(call, "redis_away", CONTROL_EXIT_REFUSED,
-		    "Redis cannot be reached");
-		return;
-	}
-	pending->call = call;
-	call->state = pending;
-	call->cancel = on_client_gone;
-}
-
-void
-control_run_pause(struct control_call *call)
-{
-	const char *reason = control_arg_text(call, "reason");
-	struct fleet *fleet = fleet_of(call);
-	char text[256];
+	struct fleet *fleet = control_fleet(call);
+	json_t *json;
 
 	if (fleet == NULL)
 		return;
-	(void)snprintf(text, sizeof(text), "%s: %s",
-	    call->sup->conf.settings.node.id,
-	    reason == NULL ? "by an operator" : reason);
-	fleet_event(fleet, "paused", call->sup->conf.settings.node.id,
-	    reason == NULL ? "" : reason, 0);
-	fleet_args_command(&fleet->args, "SET");
-	fleet_key(fleet, "paused");
-	fleet_args_text(&fleet->args, text);
-	throw_switch(call);
-}
-
-void
-control_run_resume(struct control_call *call)
-{
-	struct fleet *fleet = fleet_of(call);
-
-	if (fleet == NULL)
-		return;
-	fleet_event(fleet, "resumed", call->sup->conf.settings.node.id, "", 0);
-	fleet_args_command(&fleet->args, "DEL");
-	fleet_key(fleet, "paused");
-	throw_switch(call);
-}
-
-void
-control_run_ack(struct control_call *call)
-{
-	struct fleet *fleet = fleet_of(call);
-
-	if (fleet == NULL)
-		return;
-	fleet_args_command(&fleet->args, "SET");
-	fleet_key(fleet, "ack");
-	fleet_args_hex(&fleet->args, random_u64());
-	throw_switch(call);
+	json = control_fleet_json(call->sup);
+	if (json != NULL)
+		json_object_set_new(json, "members", nodes_json(fleet));
+	control_done(call, json);
 }

@@ -6,7 +6,30 @@
 #include <string.h>
 
 #include "supervisor/ctl/ctl_command.h"
+#include "supervisor/ctl/ctl_fleet.h"
 #include "supervisor/ctl/ctl_text.h"
+
+#define LINE_MAX_BYTES 4096u
+
+/* "name          text", unless there is no text. */
+static void
+put_row(const char *name, struct textbuf *text)
+{
+	if (text->len > 0)
+		ctl_put_line("%-13s %s", name, textbuf_text(text));
+	textbuf_clear(text);
+}
+
+static void
+put_words(const json_t *fleet, const char *name,
+    void (*say)(const json_t *, struct textbuf *))
+{
+	struct textbuf text;
+
+	textbuf_init(&text, LINE_MAX_BYTES);
+	say(fleet, &text);
+	put_row(name, &text);
+}
 
 static int
 show_nodes(const json_t *nodes)
@@ -18,6 +41,7 @@ show_nodes(const json_t *nodes)
 	ctl_table_column(&table, "NODE", CTL_LEFT);
 	ctl_table_column(&table, "STATE", CTL_LEFT);
 	ctl_table_column(&table, "CONNECTIONS", CTL_RIGHT);
+	ctl_table_column(&table, "SHARE", CTL_RIGHT);
 	ctl_table_column(&table, "LIMIT", CTL_RIGHT);
 	ctl_table_column(&table, "CAPACITY", CTL_RIGHT);
 	ctl_table_column(&table, "HANDSHAKES/S", CTL_RIGHT);
@@ -32,6 +56,8 @@ show_nodes(const json_t *nodes)
 		ctl_table_cell(&table, ctl_text(node, "state"));
 		ctl_table_cellf(&table, "%lld",
 		    (long long)ctl_int(node, "count"));
+		ctl_table_cellf(&table, "%.3g %%",
+		    100 * ctl_real(node, "share"));
 		ctl_table_cellf(&table, "%lld",
 		    (long long)ctl_int(node, "limit"));
 		ctl_table_cellf(&table, "%lld",
@@ -52,37 +78,74 @@ cmd_nodes(struct ctl *ctl)
 	if (code != CTL_DONE || result == NULL)
 		return code;
 	code = show_nodes(json_object_get(result, "nodes"));
+	put_words(result, "picture", ctl_fleet_age);
 	json_decref(result);
 	return code;
 }
 
+/* What the nodes say they may do, and what they have been seen doing: both
+ * against what it takes for the whole of a large fleet to come back. */
 static void
 put_handshakes(const json_t *fleet)
 {
+	double target = ctl_real(fleet, "handshakes_target");
 	double can = ctl_real(fleet, "handshakes");
-	long long target = (long long)ctl_int(fleet, "handshakes_target");
+	double best = ctl_real(fleet, "handshakes_best");
+	long long unlimited = (long long)ctl_int(fleet, "handshakes_unlimited");
+	char guess[96] = "";
 
-	ctl_put_line("handshakes    %.0f/s that all nodes may do, %.0f/s are "
-		     "done, %.0f/s have been; target %lld/s, %s",
-	    can, ctl_real(fleet, "handshakes_now"),
-	    ctl_real(fleet, "handshakes_best"), target,
-	    can >= (double)target ? "enough" : "too few");
+	if (unlimited > 0)
+		snprintf(guess, sizeof(guess),
+		    " (%lld without a limit count %.0f/s each)", unlimited,
+		    ctl_real(fleet, "handshakes_assumed"));
+	ctl_put_line("handshakes    configured %.0f/s%s, %s for %.0f/s", can,
+	    guess, can >= target ? "enough" : "too few", target);
+	ctl_put_line("              measured at most %.0f/s, now %.0f/s: "
+		     "%.0f/s %s",
+	    best, ctl_real(fleet, "handshakes_now"), target,
+	    best >= target ? "were reached" : "were never reached");
+}
+
+static int
+show_shares(const json_t *members)
+{
+	struct ctl_table table;
+	size_t i;
+
+	ctl_table_init(&table);
+	ctl_table_column(&table, "NODE", CTL_LEFT);
+	ctl_table_column(&table, "STATE", CTL_LEFT);
+	ctl_table_column(&table, "SHARE", CTL_RIGHT);
+	ctl_table_column(&table, "AT MOST", CTL_RIGHT);
+	for (i = 0; i < json_array_size(members); i++) {
+		const json_t *node = json_array_get(members, i);
+
+		ctl_table_cell(&table, ctl_text(node, "id"));
+		ctl_table_cell(&table, ctl_text(node, "state"));
+		ctl_table_cellf(&table, "%.3g %%",
+		    100 * ctl_real(node, "share"));
+		ctl_table_cellf(&table, "%.3g %%",
+		    100 * ctl_real(node, "share_limit"));
+	}
+	ctl_put_line("%s", "");
+	return ctl_put_table(&table);
 }
 
 static void
+put_name(const json_t *fleet, struct textbuf *out)
+{
+	textbuf_printf(out, "%s, %s, epoch %lld", ctl_text(fleet, "fleet"),
+	    ctl_text(fleet, "place"), (long long)ctl_int(fleet, "epoch"));
+	ctl_fleet_leader(fleet, out);
+}
+
+static int
 show_fleet(const json_t *fleet)
 {
-	char left[CTL_NUMBER_SIZE];
-
-	ctl_text_duration((uint64_t)ctl_int(fleet, "storm_left_ms"), left);
-	ctl_put_line("fleet         %s, %s, epoch %lld%s",
-	    ctl_text(fleet, "fleet"), ctl_text(fleet, "place"),
-	    (long long)ctl_int(fleet, "epoch"),
-	    json_is_true(json_object_get(fleet, "leads")) ?
-		", led by this node" :
-		"");
+	put_words(fleet, "fleet", put_name);
 	ctl_put_line("redis         %s, partition verdict %s",
 	    ctl_text(fleet, "redis"), ctl_text(fleet, "partition"));
+	put_words(fleet, "picture", ctl_fleet_age);
 	ctl_put_line(
 	    "nodes         %lld, %lld connections, at most %lld lately",
 	    (long long)ctl_int(fleet, "nodes"),
@@ -98,9 +161,8 @@ show_fleet(const json_t *fleet)
 	    (long long)ctl_int(fleet, "nodes_needed"),
 	    100 * ctl_real(fleet, "largest_share"));
 	put_handshakes(fleet);
-	ctl_put_line("failover      %s%s%s", ctl_text(fleet, "hold"),
-	    ctl_int(fleet, "storm_left_ms") > 0 ? ", storm ends in " : "",
-	    ctl_int(fleet, "storm_left_ms") > 0 ? left : "");
+	put_words(fleet, "failover", ctl_fleet_failover);
+	return show_shares(json_object_get(fleet, "members"));
 }
 
 int
@@ -111,38 +173,80 @@ cmd_fleet(struct ctl *ctl)
 
 	if (code != CTL_DONE || result == NULL)
 		return code;
-	show_fleet(result);
+	code = show_fleet(result);
 	json_decref(result);
 	return code;
 }
 
-static int
-simply(struct ctl *ctl, const char *command, const char *said)
+/* Redis has it; the leader has not said that it knows. */
+static const char *
+unless_confirmed(const json_t *result)
 {
-	json_t *result;
-	int code = ctl_ask_simply(ctl, command, &result);
-
-	if (code != CTL_DONE || result == NULL)
-		return code;
-	ctl_put_line("%s", said);
-	json_decref(result);
-	return code;
+	return json_is_true(json_object_get(result, "confirmed")) ?
+	    "" :
+	    ", once there is a leader that reads it";
 }
 
 int
 cmd_pause(struct ctl *ctl)
 {
-	return simply(ctl, "pause", "no node is declared dead until resume");
+	json_t *request = json_pack("{s:s}", "command", "pause");
+	json_t *result;
+	int code;
+
+	if (ctl->arg_count > 0)
+		json_object_set_new(request, "reason",
+		    json_string(ctl->args[0]));
+	code = ctl_ask(ctl, request, NULL, NULL, &result);
+	if (code != CTL_DONE)
+		return code;
+	if (ctl->options.json)
+		ctl_put_json(result);
+	else
+		ctl_put_line("no node is declared dead until resume%s",
+		    unless_confirmed(result));
+	json_decref(result);
+	return code;
 }
 
 int
 cmd_resume(struct ctl *ctl)
 {
-	return simply(ctl, "resume", "nodes may be declared dead again");
+	json_t *result;
+	int code = ctl_ask_simply(ctl, "resume", &result);
+	const char *paused;
+
+	if (code != CTL_DONE || result == NULL)
+		return code;
+	paused = ctl_text(result, "paused");
+	ctl_put_line("nodes may be declared dead again%s; %s%s",
+	    unless_confirmed(result),
+	    paused[0] == '\0' ? "nothing was paused" : "it was paused by ",
+	    paused);
+	json_decref(result);
+	return code;
 }
 
 int
 cmd_ack(struct ctl *ctl)
 {
-	return simply(ctl, "ack", "acknowledged");
+	json_t *result;
+	int code = ctl_ask_simply(ctl, "ack", &result);
+	const char *hold, *missing;
+
+	if (code != CTL_DONE || result == NULL)
+		return code;
+	hold = ctl_text(result, "hold");
+	missing = ctl_text(result, "missing");
+	if (strcmp(hold, "mass_expiry") == 0 || strcmp(hold, "flapping") == 0)
+		ctl_put_line("acknowledged (%s): %s may be declared dead", hold,
+		    missing[0] == '\0' ? "more nodes" : missing);
+	else if (strcmp(hold, "paused") == 0)
+		ctl_put_line("no node was held back but by the pause of %s, "
+			     "which goes on",
+		    ctl_text(result, "paused"));
+	else
+		ctl_put_line("no node was held back: failover %s", hold);
+	json_decref(result);
+	return code;
 }

@@ -59,7 +59,7 @@ const struct ctl_command ctl_commands[] = {
 	{ "nodes", "", 0, 0, 0, SOON_MS, cmd_nodes, "members of the fleet" },
 	{ "fleet", "", 0, 0, 0, SOON_MS, cmd_fleet,
 	    "leader, limits, blast radius" },
-	{ "pause", "", 0, 0, 0, SOON_MS, cmd_pause,
+	{ "pause", "[REASON]", 0, 1, 0, SOON_MS, cmd_pause,
 	    "declare no node of the fleet dead" },
 	{ "resume", "", 0, 0, 0, SOON_MS, cmd_resume, "end a pause" },
 	{ "ack", "", 0, 0, 0, SOON_MS, cmd_ack,
@@ -150,8 +150,9 @@ ctl_command_usage(FILE *file)
 	      "clients: --filter TEXT --limit N --offset N --slot N"
 	      " --columns A,B,..\n"
 	      "kick: --code N --reason TEXT    stop: --now\n"
-	      "drain: --within TIME --profile evacuate|gentle --plan --wait\n"
-	      "upgrade: --binary PATH --wait\n"
+	      "drain: --within TIME --profile evacuate|gentle --plan --wait"
+	      " --force\n"
+	      "upgrade: --binary PATH --wait --force\n"
 	      "events: -f, --follow --since TIME    top: --interval TIME"
 	      " -n, --count N\n\n"
 	      "exit codes: 0 done, 1 refused, 2 usage, 3 not running,"

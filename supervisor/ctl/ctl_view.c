@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "supervisor/ctl/ctl.h"
+#include "supervisor/ctl/ctl_fleet.h"
 #include "supervisor/ctl/ctl_text.h"
+
+#define WORDS_MAX 4096u
 
 static uint64_t
 whole(const json_t *object, const char *key)
@@ -139,16 +142,17 @@ static void
 add_fleet(const json_t *status, struct ctl_table *table)
 {
 	const json_t *fleet = json_object_get(status, "fleet");
-	char left[CTL_NUMBER_SIZE];
+	struct textbuf words;
 
 	if (fleet == NULL)
 		return;
+	textbuf_init(&words, WORDS_MAX);
+	ctl_fleet_leader(fleet, &words);
 	ctl_table_cell(table, "fleet");
 	ctl_table_cellf(table,
 	    "%s, %s%s, %lld nodes, %lld connections, partition %s",
 	    ctl_text(fleet, "fleet"), ctl_text(fleet, "place"),
-	    json_is_true(json_object_get(fleet, "leads")) ? ", leads" : "",
-	    (long long)ctl_int(fleet, "nodes"),
+	    textbuf_text(&words), (long long)ctl_int(fleet, "nodes"),
 	    (long long)ctl_int(fleet, "connections"),
 	    ctl_text(fleet, "partition"));
 	ctl_table_cell(table, "blast radius");
@@ -156,10 +160,10 @@ add_fleet(const json_t *status, struct ctl_table *table)
 	    100 * ctl_real(fleet, "effective"),
 	    100 * ctl_real(fleet, "fraction"));
 	ctl_table_cell(table, "failover");
-	ctl_text_duration(whole(fleet, "storm_left_ms"), left);
-	ctl_table_cellf(table, "%s%s%s", ctl_text(fleet, "hold"),
-	    ctl_int(fleet, "storm_left_ms") > 0 ? ", storm ends in " : "",
-	    ctl_int(fleet, "storm_left_ms") > 0 ? left : "");
+	textbuf_clear(&words);
+	ctl_fleet_failover(fleet, &words);
+	ctl_table_cell(table, textbuf_text(&words));
+	textbuf_clear(&words);
 }
 
 static int

@@ -40,7 +40,11 @@ struct fleet_summary {
 	uint64_t level;
 	uint64_t storm_until_ms; /* by Redis' clock */
 	uint64_t at_ms;
+	uint64_t expired; /* nodes without a lease */
 	char hold[24];
+	char leader[128];		 /* its node */
+	char paused[FLEET_PAUSED_MAX];	 /* by whom and why; "": not */
+	char missing[FLEET_MISSING_MAX]; /* who the expired are */
 };
 
 struct fleet {

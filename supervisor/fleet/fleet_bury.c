@@ -54,23 +54,28 @@ announce(struct fleet *fleet, struct fleet_member *member)
 {
 	struct fleet_lead *lead = &fleet->lead;
 	uint64_t now = clock_mono_ms();
-	char text[80];
+	char text[FLEET_OBSERVED_MAX + 192];
 
-	storm_add(&lead->storm, member->count, spare_of_others(fleet),
-	    fleet->sup->conf.settings.fleet.storm.min_window_ms, now);
+	if (member->count > 0)
+		storm_add(&lead->storm, member->count, spare_of_others(fleet),
+		    fleet->sup->conf.settings.fleet.storm.min_window_ms, now);
 	lead->deaths++;
 	failover_note(&lead->failover, now);
 	log_warn("node_dead", "its routes are purged",
 	    log_text("node", member->id),
 	    log_uint("connections", member->count),
+	    log_text("observed", lead->observed),
 	    log_uint("window_ms", lead->storm.window_ms));
-	supervisor_event(fleet->sup, "node_dead", -1, NULL, member->id,
-	    (int64_t)member->count);
+	(void)snprintf(text, sizeof(text), "node %s %s", member->id,
+	    lead->observed);
+	supervisor_event(fleet->sup, "node_dead", -1, NULL, text, 0);
+	/* Nobody comes back from where nobody was. */
+	if (member->count == 0)
+		return;
 	(void)snprintf(text, sizeof(text), "%llu clients over %llu ms",
 	    (unsigned long long)lead->storm.displaced,
 	    (unsigned long long)lead->storm.window_ms);
-	fleet_event(fleet, "storm_announced", member->id, text,
-	    (int64_t)lead->storm.window_ms);
+	fleet_event(fleet, "storm_announced", member->id, text, 0);
 }
 
 static void
@@ -137,8 +142,11 @@ bury(struct fleet *fleet, struct fleet_member *member, const char *observed)
 	fleet_args_number(args, member->beat_ms);
 	fleet_args_text(args, observed);
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
-	if (fleet_send(fleet, on_buried, fleet) == 0)
-		member->is_buried = true;
+	if (fleet_send(fleet, on_buried, fleet) != 0)
+		return;
+	member->is_buried = true;
+	(void)snprintf(fleet->lead.observed, sizeof(fleet->lead.observed), "%s",
+	    observed);
 }
 
 static void
@@ -149,7 +157,7 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	struct fleet *fleet = one->fleet;
 	struct fleet_member *member = fleet_members_find(&fleet->lead.members,
 	    one->node);
-	char observed[480], others[192];
+	char observed[FLEET_OBSERVED_MAX], others[192];
 
 	one->probe = NULL;
 	if (member == NULL || member->incarnation != one->incarnation ||
@@ -182,7 +190,9 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	if (!fleet_observe_agrees(fleet, member, others, sizeof(others)))
 		return;
 	(void)snprintf(observed, sizeof(observed),
-	    "no lease for %llu ms, peer port %s, seen by %s%s",
+	    "with %llu connections, no lease for %llu ms, peer port %s, seen "
+	    "by %s%s",
+	    (unsigned long long)member->count,
 	    (unsigned long long)(fleet->lead.redis_ms - member->beat_ms),
 	    peer_probe_result_name(result), fleet->sup->conf.settings.node.id,
 	    others);

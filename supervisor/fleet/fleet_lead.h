@@ -16,8 +16,11 @@
 #include "supervisor/fleet/fleet_probe.h"
 #include "supervisor/fleet/storm.h"
 
-#define FLEET_PROBES_MAX 16u
-#define FLEET_PURGE_MAX	 64u /* dead nodes that wait for their turn */
+#define FLEET_PROBES_MAX   16u
+#define FLEET_PURGE_MAX	   64u /* dead nodes that wait for their turn */
+#define FLEET_PAUSED_MAX   256
+#define FLEET_MISSING_MAX  128
+#define FLEET_OBSERVED_MAX 480
 
 struct fleet;
 
@@ -40,7 +43,8 @@ struct fleet_lead {
 	struct storm storm; /* by our clock */
 	enum failover_hold hold;
 	size_t expired;
-	bool is_paused;
+	char paused[FLEET_PAUSED_MAX];	 /* as in Redis; "": not */
+	char missing[FLEET_MISSING_MAX]; /* the expired */
 	bool is_reading;
 	uint64_t read_sent_ms;
 	uint64_t held;
@@ -49,6 +53,7 @@ struct fleet_lead {
 	uint64_t redis_ms; /* at the last reading */
 	char ack[64];
 	bool has_ack; /* ack is what was there when we began */
+	char observed[FLEET_OBSERVED_MAX]; /* of the one that is buried */
 	uint64_t deaths;
 	uint64_t routes_purged;
 	struct fleet_probe probes[FLEET_PROBES_MAX];

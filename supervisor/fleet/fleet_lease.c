@@ -105,19 +105,19 @@ is_purging(const struct fleet *fleet)
 	    atomic_load(&header->redis.routes) == SLOT_ROUTES_PURGING;
 }
 
-static const char *
-own_state(const struct fleet *fleet)
+enum member_state
+fleet_lease_state(const struct fleet *fleet)
 {
 	const struct supervisor *sup = fleet->sup;
 
 	if (fleet->is_leaving)
-		return member_state_name(MEMBER_LEFT);
+		return MEMBER_LEFT;
 	if (fleet->is_rejoining || is_purging(fleet) ||
 	    sup->lifecycle.state == LIFECYCLE_STARTING)
-		return member_state_name(MEMBER_JOINING);
+		return MEMBER_JOINING;
 	if (sup->lifecycle.state > LIFECYCLE_READY || fleet_is_cut_off(sup))
-		return member_state_name(MEMBER_DRAINING);
-	return member_state_name(MEMBER_HEALTHY);
+		return MEMBER_DRAINING;
+	return MEMBER_HEALTHY;
 }
 
 static void
@@ -243,10 +243,17 @@ take_members(struct fleet *fleet, const struct redisReply *reply)
 }
 
 static void
+copy_at(const struct redisReply *reply, size_t i, char *out, size_t size)
+{
+	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
+
+	(void)snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+static void
 take_summary(struct fleet *fleet, const struct redisReply *reply)
 {
 	struct fleet_summary *summary = &fleet->summary;
-	const char *hold = redis_reply_text(redis_reply_at(reply, 6), NULL);
 
 	take_members(fleet, redis_reply_at(reply, 8));
 	fleet_news_take(fleet, redis_reply_at(reply, 9));
@@ -260,8 +267,11 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	summary->level = number_at(reply, 4);
 	summary->storm_until_ms = number_at(reply, 5);
 	summary->at_ms = number_at(reply, 7);
-	(void)snprintf(summary->hold, sizeof(summary->hold), "%s",
-	    hold == NULL ? "" : hold);
+	copy_at(reply, 6, summary->hold, sizeof(summary->hold));
+	copy_at(reply, 11, summary->leader, sizeof(summary->leader));
+	copy_at(reply, 12, summary->paused, sizeof(summary->paused));
+	summary->expired = number_at(reply, 13);
+	copy_at(reply, 14, summary->missing, sizeof(summary->missing));
 	fleet_apply(fleet->sup);
 }
 
@@ -338,7 +348,7 @@ renew(struct fleet *fleet, uint64_t now_ms)
 	fleet_key(fleet, mark);
 	fleet_args_text(args, set->node.id);
 	fleet_args_hex(args, fleet->incarnation);
-	fleet_args_text(args, own_state(fleet));
+	fleet_args_text(args, member_state_name(fleet_lease_state(fleet)));
 	fleet_args_number(args, set->fleet.membership.lease_ms);
 	fleet_args_text(args, fleet->renewals % MEMBERS_EVERY == 0 ? "1" : "0");
 	if (fleet->previous != 0)

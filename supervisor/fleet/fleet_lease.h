@@ -8,11 +8,15 @@
 
 #include <stdint.h>
 
+#include "supervisor/fleet/member_fsm.h"
+
 struct fleet;
 
 /* Which incarnation we are: of the slots that live, or a new one. */
 void fleet_lease_init(struct fleet *fleet);
 void fleet_lease_tick(struct fleet *fleet, uint64_t now_ms);
+/* What the lease says of this node. */
+enum member_state fleet_lease_state(const struct fleet *fleet);
 /* The slots may be started, if that has waited. */
 void fleet_lease_admit(struct fleet *fleet);
 

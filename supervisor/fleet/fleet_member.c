@@ -231,6 +231,15 @@ read_one(struct fleet_member *member, const json_t *item)
 	member->best = json_number_value(json_object_get(item, "best"));
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct fleet_member *one = a, *other = b;
+
+	/* n2 before n10. */
+	return strverscmp(one->id, other->id);
+}
+
 int
 fleet_members_parse(struct fleet_members *members, const char *text, size_t len)
 {
@@ -259,6 +268,9 @@ fleet_members_parse(struct fleet_members *members, const char *text, size_t len)
 		fleet_members_clear(&fresh);
 		return rc;
 	}
+	/* Redis has them by their beats. */
+	if (fresh.count > 1)
+		qsort(fresh.all, fresh.count, sizeof(*fresh.all), by_id);
 	fleet_members_clear(members);
 	*members = fresh;
 	return 0;

@@ -77,7 +77,7 @@ void fleet_member_peer_format(const char *address, uint16_t port, char *out,
 
 /* The list as the leader publishes it and holdfastctl shows it. */
 json_t *fleet_members_json(const struct fleet_members *members);
-/* What is no such list leaves *members alone: -EPROTO, -ENOMEM. */
+/* By id.  What is no such list leaves *members alone: -EPROTO, -ENOMEM. */
 int fleet_members_parse(struct fleet_members *members, const char *text,
     size_t len);
 

@@ -172,6 +172,52 @@ set_limits(struct fleet *fleet, uint64_t now_ms)
 	return n;
 }
 
+/* How many have no lease, and the first of their names. */
+static void
+note_missing(struct fleet_lead *lead)
+{
+	size_t i, len = 0, left = 0;
+
+	lead->expired = 0;
+	lead->missing[0] = '\0';
+	for (i = 0; i < lead->members.count; i++) {
+		const struct fleet_member *member = &lead->members.all[i];
+		/* Room for " and 2000 more". */
+		size_t room = sizeof(lead->missing) - 16 - len;
+
+		if (member->state != MEMBER_SUSPECT)
+			continue;
+		lead->expired++;
+		if (left > 0 || strlen(member->id) + 3 > room) {
+			left++;
+			continue;
+		}
+		len += (size_t)snprintf(lead->missing + len, room, "%s%s",
+		    len == 0 ? "" : ", ", member->id);
+	}
+	if (left > 0)
+		(void)snprintf(lead->missing + len, sizeof(lead->missing) - len,
+		    " and %zu more", left);
+}
+
+static void
+tell_hold(struct fleet *fleet)
+{
+	const struct fleet_lead *lead = &fleet->lead;
+	const char *why = failover_hold_name(lead->hold);
+	char text[FLEET_PAUSED_MAX + 32];
+
+	log_warn("failover_held", "no node is declared dead",
+	    log_text("why", why), log_uint("expired", lead->expired),
+	    log_text("missing", lead->missing),
+	    log_text("paused", lead->paused));
+	(void)snprintf(text, sizeof(text), "%s%s%s", why,
+	    lead->hold == FAILOVER_PAUSED ? " by " : ", missing: ",
+	    lead->hold == FAILOVER_PAUSED ? lead->paused : lead->missing);
+	fleet_event(fleet, "failover_held", fleet->sup->conf.settings.node.id,
+	    text, 0);
+}
+
 static void
 judge(struct fleet *fleet, size_t members, uint64_t now_ms)
 {
@@ -179,18 +225,11 @@ judge(struct fleet *fleet, size_t members, uint64_t now_ms)
 	enum failover_hold before = lead->hold;
 	size_t i;
 
-	lead->expired = 0;
-	for (i = 0; i < lead->members.count; i++)
-		lead->expired += lead->members.all[i].state == MEMBER_SUSPECT;
+	note_missing(lead);
 	lead->hold = failover_decide(&lead->failover, lead->expired, members,
-	    lead->is_paused, now_ms);
+	    lead->paused[0] != '\0', now_ms);
 	if (lead->hold != before && lead->hold >= FAILOVER_PAUSED) {
-		log_warn("failover_held", "no node is declared dead",
-		    log_text("why", failover_hold_name(lead->hold)),
-		    log_uint("expired", lead->expired));
-		fleet_event(fleet, "failover_held",
-		    fleet->sup->conf.settings.node.id,
-		    failover_hold_name(lead->hold), (int64_t)lead->expired);
+		tell_hold(fleet);
 	}
 	for (i = 0; i < lead->members.count; i++) {
 		struct fleet_member *member = &lead->members.all[i];
@@ -239,6 +278,10 @@ publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 	number(fleet, "expired", lead->expired);
 	fleet_args_text(args, "hold");
 	fleet_args_text(args, failover_hold_name(lead->hold));
+	fleet_args_text(args, "paused");
+	fleet_args_text(args, lead->paused);
+	fleet_args_text(args, "missing");
+	fleet_args_text(args, lead->missing);
 	fleet_args_text(args, "nodes");
 	fleet_args_bytes(args, text, strlen(text));
 	(void)!fleet_send(fleet, NULL, NULL);
@@ -252,7 +295,8 @@ take_switches(struct fleet *fleet, const struct redisReply *reply)
 	struct fleet_lead *lead = &fleet->lead;
 	const char *ack = text_at(reply, 2);
 
-	lead->is_paused = text_at(reply, 1)[0] != '\0';
+	(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
+	    text_at(reply, 1));
 	if (lead->has_ack && strcmp(lead->ack, ack) != 0) {
 		failover_acknowledge(&lead->failover, lead->expired);
 		fleet_event(fleet, "acknowledged",

@@ -14,8 +14,8 @@
  * incarnation before ours or "", the id of the event seen last or "", then
  * fields and values.  Whoever was dead and joins again loses the mark, so that
  * its relay writes its routes anew.  Returns {"ok", now, epoch, held, level,
- * storm_until, hold, at, members, events, asks} or {"taken", now, beat, peer}
- * or {"dead", now}.
+ * storm_until, hold, at, members, events, asks, leader, paused, expired,
+ * missing} or {"taken", now, beat, peer} or {"dead", now}.
  */
 extern const char *const fleet_script_renew;
 

@@ -49,6 +49,7 @@ fleet_storm_sum(const struct fleet_members *members)
 		sum.budget += fleet_storm_budget(member->budget);
 		sum.now += member->rate;
 		sum.best += member->best;
+		sum.unlimited += !(member->budget > 0);
 	}
 	return sum;
 }

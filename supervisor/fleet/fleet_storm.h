@@ -8,6 +8,7 @@
 #ifndef HOLDFAST_FLEET_FLEET_STORM_H
 #define HOLDFAST_FLEET_FLEET_STORM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct fleet_members;
@@ -28,6 +29,7 @@ struct fleet_handshakes {
 	double budget;
 	double now;
 	double best;
+	size_t unlimited; /* of these the budget is a guess */
 };
 struct fleet_handshakes fleet_storm_sum(const struct fleet_members *members);
 

@@ -169,6 +169,9 @@ def test_node_dies(fleet, redis):
     for i in range(3000):
         redis("SET", f"user-route:c{i}", name if i % 100 else "n9")
         redis("HSET", f"node-clients:{name}", f"c{i}", "{}")
+    rider = Client(victim, "rides")
+    wait_until(lambda: redis("HGET", f"{{main}}:node:{name}", "count")
+               == "1", 20, "its lease to tell of the client")
     begun = time.monotonic()
     kill_all(victim)
     wait_until(lambda: redis("HGET", f"{{main}}:node:{name}", "purged")
@@ -176,6 +179,7 @@ def test_node_dies(fleet, redis):
     took = time.monotonic() - begun
     # The bar, where nothing else runs; elsewhere no more than slow.
     assert took < (LEASE + 2) * PATIENCE * (1 if LONG else 3), took
+    rider.close()
     assert redis("EXISTS", f"node-clients:{name}") == 0
     left = redis("KEYS", "user-route:*")
     assert len(left) == 30 and redis("GET", left[0]) == "n9"

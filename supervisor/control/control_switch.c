@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pause, resume and ack on the control socket.  What is changed is changed in
+ * Redis, for whoever leads; a pause holds once the leader has read it, so its
+ * answer waits for what the leader publishes next.  The client may be gone
+ * meanwhile: then nobody is told, and the switch is as it is.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/random.h"
+#include "supervisor/control/control.h"
+#include "supervisor/supervisor.h"
+
+#define LOOK_US	   100000
+#define CONFIRM_MS 4000u
+/* With the id of a node in front of it it is still FLEET_PAUSED_MAX. */
+#define REASON_SIZE 121
+
+struct pending {
+	struct control_call *call; /* borrowed; NULL: gone */
+	struct event *look;	   /* owned; runs once Redis has it */
+	uint64_t end_ms;
+	const char *kind;	       /* of the event */
+	char reason[REASON_SIZE];      /* of the event, too */
+	char wanted[FLEET_PAUSED_MAX]; /* what the leader is to say */
+	json_t *result;		       /* owned */
+};
+
+static void
+pending_free(struct pending *pending)
+{
+	if (pending->look != NULL)
+		event_free(pending->look);
+	json_decref(pending->result);
+	free(pending);
+}
+
+static void
+on_client_gone(struct control_call *call)
+{
+	struct pending *pending = call->state;
+
+	call->state = NULL;
+	pending->call = NULL;
+	/* Before that the answer of Redis is owed to it. */
+	if (pending->look != NULL)
+		pending_free(pending);
+}
+
+/* The call, which is not ours any more; NULL: nobody waits. */
+static struct control_call *
+let_go(struct pending *pending)
+{
+	struct control_call *call = pending->call;
+
+	if (call != NULL) {
+		call->state = NULL;
+		call->cancel = NULL;
+	}
+	pending->call = NULL;
+	return call;
+}
+
+static void
+finish(struct pending *pending, bool is_confirmed)
+{
+	struct control_call *call = let_go(pending);
+
+	json_object_set_new(pending->result, "confirmed",
+	    json_boolean(is_confirmed));
+	if (call != NULL)
+		control_done(call, json_incref(pending->result));
+	pending_free(pending);
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct pending *pending = arg;
+	struct fleet *fleet = pending->call->sup->fleet;
+	uint64_t now = clock_mono_ms();
+	bool is_so = strcmp(fleet->summary.paused, pending->wanted) == 0;
+
+	(void)fd;
+	(void)what;
+	if (is_so || now >= pending->end_ms)
+		finish(pending, is_so);
+	else
+		fleet->renew_next_ms = now; /* brings the summary */
+}
+
+static void
+wait_for_leader(struct pending *pending)
+{
+	const struct timeval look = { .tv_usec = LOOK_US };
+
+	pending->end_ms = clock_mono_ms() + CONFIRM_MS;
+	pending->look = event_new(pending->call->sup->base, -1, EV_PERSIST,
+	    on_look, pending);
+	if (pending->look == NULL || event_add(pending->look, &look) != 0)
+		finish(pending, false);
+}
+
+static void
+on_switched(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct pending *pending = arg;
+	const char *error = redis_reply_error(reply);
+	struct control_call *call = pending->call;
+	struct fleet *fleet;
+
+	if (call == NULL) {
+		pending_free(pending);
+		return;
+	}
+	if (fault != REDIS_FAULT_NONE) {
+		(void)let_go(pending);
+		if (fault == REDIS_FAULT_LOST)
+			control_fail(call, "redis_away", CONTROL_EXIT_REFUSED,
+			    "Redis has not answered");
+		else
+			control_fail(call, "redis_refused",
+			    CONTROL_EXIT_REFUSED, "Redis: %s",
+			    error == NULL ? "no answer" : error);
+		pending_free(pending);
+		return;
+	}
+	if (pending->kind == NULL) {
+		/* The leader tells of it itself. */
+		finish(pending, true);
+		return;
+	}
+	fleet = call->sup->fleet;
+	fleet_event(fleet, pending->kind, call->sup->conf.settings.node.id,
+	    pending->reason, 0);
+	wait_for_leader(pending);
+}
+
+/* Sends what is in fleet->args. */
+static void
+throw_switch(struct control_call *call, const struct pending *how)
+{
+	struct pending *pending = malloc(sizeof(*pending));
+
+	if (pending != NULL) {
+		*pending = *how;
+		pending->call = call;
+	}
+	if (pending == NULL ||
+	    fleet_send(call->sup->fleet, on_switched, pending) != 0) {
+		json_decref(how->result);
+		free(pending);
+		control_fail(call, "redis_away", CONTROL_EXIT_REFUSED,
+		    "Redis cannot be reached");
+		return;
+	}
+	call->state = pending;
+	call->cancel = on_client_gone;
+}
+
+void
+control_run_pause(struct control_call *call)
+{
+	const char *reason = control_arg_text(call, "reason");
+	struct fleet *fleet = control_fleet(call);
+	struct pending how = { .kind = "paused" };
+
+	if (fleet == NULL)
+		return;
+	if (reason != NULL && strlen(reason) >= sizeof(how.reason)) {
+		control_fail(call, "bad_reason", CONTROL_EXIT_USAGE,
+		    "a reason has at most %zu bytes", sizeof(how.reason) - 1);
+		return;
+	}
+	(void)snprintf(how.reason, sizeof(how.reason), "%s",
+	    reason == NULL ? "" : reason);
+	(void)snprintf(how.wanted, sizeof(how.wanted), "%s: %s",
+	    call->sup->conf.settings.node.id,
+	    how.reason[0] == '\0' ? "by an operator" : how.reason);
+	how.result = json_pack("{s:b, s:o}", "done", 1, "paused",
+	    control_text(how.wanted));
+	fleet_args_command(&fleet->args, "SET");
+	fleet_key(fleet, "paused");
+	fleet_args_text(&fleet->args, how.wanted);
+	throw_switch(call, &how);
+}
+
+void
+control_run_resume(struct control_call *call)
+{
+	struct fleet *fleet = control_fleet(call);
+	struct pending how = { .kind = "resumed" };
+
+	if (fleet == NULL)
+		return;
+	/* What it was, as far as is known here. */
+	how.result = json_pack("{s:b, s:o}", "done", 1, "paused",
+	    control_text(fleet->summary.paused));
+	fleet_args_command(&fleet->args, "DEL");
+	fleet_key(fleet, "paused");
+	throw_switch(call, &how);
+}
+
+void
+control_run_ack(struct control_call *call)
+{
+	struct fleet *fleet = control_fleet(call);
+	struct pending how = { 0 };
+
+	if (fleet == NULL)
+		return;
+	how.result = json_pack("{s:b, s:o, s:o, s:o, s:I}", "done", 1, "hold",
+	    control_text(fleet->summary.hold), "paused",
+	    control_text(fleet->summary.paused), "missing",
+	    control_text(fleet->summary.missing), "expired",
+	    (json_int_t)fleet->summary.expired);
+	fleet_args_command(&fleet->args, "SET");
+	fleet_key(fleet, "ack");
+	fleet_args_hex(&fleet->args, random_u64());
+	throw_switch(call, &how);
+}

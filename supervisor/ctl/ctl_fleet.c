@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The fleet in words (see ctl_fleet.h).
+ */
+#include "supervisor/ctl/ctl_fleet.h"
+
+#include <string.h>
+
+#include "supervisor/ctl/ctl.h"
+#include "supervisor/ctl/ctl_text.h"
+
+/* The leader publishes twice a second, a node reads that once a second and the
+ * list of members every second time. */
+#define FRESH_MS 3000
+
+void
+ctl_fleet_leader(const json_t *fleet, struct textbuf *out)
+{
+	const char *leader = ctl_text(fleet, "leader");
+
+	if (json_is_true(json_object_get(fleet, "leads")))
+		textbuf_puts(out, ", led by this node");
+	else if (leader[0] != '\0')
+		textbuf_printf(out, ", led by %s", leader);
+}
+
+void
+ctl_fleet_age(const json_t *fleet, struct textbuf *out)
+{
+	char age[CTL_NUMBER_SIZE];
+
+	if (ctl_int(fleet, "age_ms") <= FRESH_MS)
+		return;
+	ctl_text_duration((uint64_t)ctl_int(fleet, "age_ms"), age);
+	textbuf_printf(out, "%s old, %s", age,
+	    strcmp(ctl_text(fleet, "redis"), "ready") == 0 ?
+		"no leader has published since" :
+		"Redis cannot be reached");
+}
+
+/* ", missing: 2 (n1, n2)" */
+static void
+put_missing(const json_t *fleet, struct textbuf *out)
+{
+	long long expired = (long long)ctl_int(fleet, "expired");
+
+	if (expired > 0)
+		textbuf_printf(out, ", missing: %lld (%s)", expired,
+		    ctl_text(fleet, "missing"));
+}
+
+static void
+put_hold(const json_t *fleet, const char *hold, struct textbuf *out)
+{
+	const char *paused = ctl_text(fleet, "paused");
+
+	textbuf_puts(out, hold);
+	if (strcmp(hold, "unsettled") == 0)
+		textbuf_puts(out,
+		    ", for one lease after Redis came, came back or changed "
+		    "its clock");
+	else if (strcmp(hold, "flapping") == 0)
+		textbuf_puts(out,
+		    ", no more may be declared dead within the hour");
+	if (strcmp(hold, "paused") == 0)
+		textbuf_printf(out, " by %s", paused);
+	else if (paused[0] != '\0')
+		textbuf_printf(out, ", paused by %s", paused);
+	put_missing(fleet, out);
+	if (strcmp(hold, "mass_expiry") == 0)
+		textbuf_puts(out, "; `holdfastctl ack' has them declared dead");
+	else if (strcmp(hold, "flapping") == 0)
+		textbuf_puts(out, "; `holdfastctl ack' goes on");
+	if (paused[0] != '\0')
+		textbuf_puts(out, "; `holdfastctl resume' ends the pause");
+}
+
+void
+ctl_fleet_failover(const json_t *fleet, struct textbuf *out)
+{
+	const char *hold = ctl_text(fleet, "hold");
+	char left[CTL_NUMBER_SIZE];
+
+	if (hold[0] == '\0')
+		textbuf_puts(out, "not known, nobody has led yet");
+	else if (ctl_int(fleet, "age_ms") > FRESH_MS)
+		textbuf_printf(out, "not known, it was %s", hold);
+	else
+		put_hold(fleet, hold, out);
+	if (ctl_int(fleet, "storm_left_ms") <= 0)
+		return;
+	ctl_text_duration((uint64_t)ctl_int(fleet, "storm_left_ms"), left);
+	textbuf_printf(out, ", storm ends in %s", left);
+}
