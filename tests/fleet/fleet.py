@@ -56,16 +56,23 @@ A fleet of {count} nodes on this machine, in {dir}
 
 In another terminal:
 
-  # a client, and a message to it by way of another node than its own
+  # 30 clients, which print what they get and when they are closed
   /usr/bin/python3 -c 'import asyncio, ssl, websockets
-  async def main():
-      tls = ssl.create_default_context(cafile="{dir}/front.pem")
-      uri = "wss://{address}:{front}/ws?client_id=alice"
+  tls = ssl.create_default_context(cafile="{dir}/front.pem")
+  async def client(name):
+      uri = "wss://{address}:{front}/ws?client_id=" + name
       async for ws in websockets.connect(uri, ssl=tls):
           try:
-              async for message in ws: print(message)
-          except websockets.ConnectionClosed as closed: print(closed)
+              async for message in ws: print(name, message)
+          except websockets.ConnectionClosed as closed: print(name, closed)
+  async def main():
+      names = ["alice"] + [f"c{{i}}" for i in range(1, 30)]
+      await asyncio.gather(*map(client, names))
   asyncio.run(main())'
+
+In a third one:
+
+  # a message to one of them by way of any node
   redis-cli -h {address} -p {redis} get user-route:alice
   curl -s http://{address}:{api}/api/v1/gateway/dispatch -d '{{
     "target_client_id": "alice", "message_id": "m-1",
@@ -79,10 +86,18 @@ In another terminal:
 
   # kill the workers of a node: nobody is severed
   {ctl} workers | awk 'NR > 1 {{ print $6 }}' | xargs kill -9
-  # drain it: its clients go to the others within 10 s, and come back later
-  {ctl} drain --wait && {ctl} undrain
-  # replace its programs under its clients
+  # replace its programs under its clients: nobody is severed
   {ctl} upgrade --wait
+  # kill Redis: nobody is severed, the nodes find that it is an outage, and
+  # serve on; it is back, empty, after {back} s, and they write all of it anew
+  kill -9 $(redis-cli -h {address} -p {redis} info server |
+    sed -n 's/^process_id:\\([0-9]*\\).*/\\1/p')
+  sleep 5; {ctl} fleet
+  sleep {back}; {ctl} fleet
+  # drain it: its clients are closed within 10 s and open anew on the others,
+  # where they stay; undrained, it takes those that come from then on
+  {ctl} drain --plan
+  {ctl} drain --wait && {ctl} undrain
   # take the power from another: supervisor, keepers and tenants at once.  Its
   # routes are purged, its clients are back within the storm window, and it
   # is back after {back} s.
@@ -90,6 +105,7 @@ In another terminal:
     $(HOLDFAST_SOCKET={dir}/n2/run/control.sock {ctl} workers |
       awk 'NR > 1 {{ print $5, $6 }}')
   {ctl} nodes
+  {ctl} events
 
 Interrupt ends it all.
 """

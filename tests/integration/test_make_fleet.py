@@ -104,6 +104,15 @@ def test_fleet(fleet):
     for number in (1, 2, 3):
         ctl(folder, number, "upgrade", "--wait")
     assert client.echo(b"after the upgrades")
+    with socket.create_connection((ADDRESS, PORT)) as stream:
+        stream.sendall(b"INFO server\r\n")
+        info = stream.recv(65536)
+    os.kill(int(re.search(rb"process_id:(\d+)", info)[1]), signal.SIGKILL)
+    wait_until(lambda: "verdict outage" in ctl(folder, 1, "fleet"), 20)
+    assert client.echo(b"without Redis")
+    wait_until(lambda: "verdict none" in ctl(folder, 1, "fleet")
+               and "routes synced" in ctl(folder, 1, "status"), 60)
+    assert client.echo(b"after Redis")
     supervisor = int((folder / "n2/run/holdfastd.pid").read_text())
     os.kill(supervisor, signal.SIGKILL)
     wait_until(lambda: "node n2 has died" in "".join(lines), 10)
