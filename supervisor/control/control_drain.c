@@ -31,21 +31,25 @@ add_room(json_t *json, const struct supervisor *sup,
     const struct drain_plan *plan)
 {
 	const struct settings *set = &sup->conf.settings;
+	const struct fleet *fleet = sup->fleet;
 	struct fleet_room room;
+	uint64_t silent_ms;
 
-	if (sup->fleet == NULL)
+	if (fleet == NULL)
 		return;
-	room = fleet_room_for(&sup->fleet->members, set->node.id,
+	silent_ms = fleet->lost_ms == 0 ? 0 : clock_mono_ms() - fleet->lost_ms;
+	room = fleet_room_for(&fleet->members, set->node.id,
 	    node_connections(&sup->node), plan->window_ms,
 	    (double)set->fleet.storm.handshakes_per_second);
 	json_object_set_new(json, "peers",
-	    json_pack("{s:s, s:i, s:I, s:f, s:o}", "absorb",
+	    json_pack("{s:s, s:i, s:I, s:f, s:o, s:I}", "absorb",
 		fleet_absorb_name(room.absorb), "healthy", (int)room.peers,
 		"free", (json_int_t)room.free, "handshakes_per_second",
 		room.handshakes, "back_ms",
 		room.back_ms == UINT64_MAX ?
 		    json_null() :
-		    json_integer((json_int_t)room.back_ms)));
+		    json_integer((json_int_t)room.back_ms),
+		"redis_silent_ms", (json_int_t)silent_ms));
 }
 
 static json_t *

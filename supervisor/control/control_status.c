@@ -101,11 +101,12 @@ redis_json(const struct supervisor *sup)
 
 	if (redis == NULL)
 		return json_null();
-	return json_pack("{s:b, s:b, s:s, s:I, s:o, s:o, s:b}", "connected",
-	    atomic_load(&redis->commands_up) != 0, "subscribed",
+	return json_pack("{s:b, s:b, s:s, s:I, s:I, s:o, s:o, s:b}",
+	    "connected", atomic_load(&redis->commands_up) != 0, "subscribed",
 	    atomic_load(&redis->pushes_up) != 0, "routes",
 	    slot_routes_name(atomic_load(&redis->routes)), "routes_done",
-	    (json_int_t)atomic_load(&redis->routes_done), "channel",
+	    (json_int_t)atomic_load(&redis->routes_done), "routes_total",
+	    (json_int_t)open_connections(sup), "channel",
 	    path_json(&redis->paths[SLOT_PATH_CHANNEL]), "inbox",
 	    path_json(&redis->paths[SLOT_PATH_INBOX]), "deaf",
 	    fleet_is_deaf(sup, &path));
@@ -119,7 +120,7 @@ control_run_status(struct control_call *call)
 	json_t *status;
 
 	status = json_pack("{s:s, s:o, s:o, s:i, s:I, s:s, s:b, s:I, s:I, s:I,"
-			   " s:I, s:i, s:i, s:o, s:I}",
+			   " s:I, s:I, s:i, s:i, s:o, s:I}",
 	    "version", HOLDFAST_VERSION, "node", control_text(set->node.id),
 	    "region", control_text(set->node.region), "pid", (int)getpid(),
 	    "uptime_s",
@@ -127,6 +128,7 @@ control_run_status(struct control_call *call)
 	    lifecycle_state_name(sup->lifecycle.state), "ready",
 	    supervisor_is_ready(sup), "capacity",
 	    (json_int_t)atomic_load(&sup->node.shared->capacity),
+	    "capacity_possible", (json_int_t)sup->capacity.node,
 	    "capacity_configured", (json_int_t)set->node.capacity,
 	    "connections", (json_int_t)node_connections(&sup->node), "open",
 	    (json_int_t)open_connections(sup), "slots", (int)sup->slot_count,

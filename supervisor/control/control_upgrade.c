@@ -90,7 +90,8 @@ refuse(struct pending *pending, enum fleet_verdict verdict, uint64_t others)
 		return;
 	}
 	control_fail(call, "redis_away", CONTROL_EXIT_REFUSED,
-	    "Redis cannot be asked whether others are being upgraded");
+	    "Redis cannot be asked whether others are being upgraded; --force "
+	    "does not ask");
 }
 
 /* It waits, or not any longer. */

@@ -88,6 +88,14 @@ show_peers(const json_t *peers)
 		ctl_put_line("peers         none: this node is in no fleet");
 		return;
 	}
+	if (ctl_int(peers, "redis_silent_ms") > 0) {
+		duration(peers, "redis_silent_ms", back);
+		ctl_put_line("peers         not known, Redis has not answered "
+			     "for %s",
+		    back);
+		ctl_put_line("the drain would wait for it, unless --force");
+		return;
+	}
 	if (strcmp(absorb, "alone") == 0) {
 		ctl_put_line("peers         none is healthy: clients have "
 			     "nowhere to go");

@@ -40,10 +40,14 @@ add_connections(const json_t *status, struct ctl_table *table)
 	unsigned long long all = whole(status, "connections");
 	unsigned long long open = whole(status, "open");
 	unsigned long long capacity = whole(status, "capacity");
+	unsigned long long possible = whole(status, "capacity_possible");
 	unsigned long long wanted = whole(status, "capacity_configured");
-	char lowered[96] = "";
+	char lowered[128] = "";
 
-	if (capacity < wanted)
+	if (capacity < possible)
+		snprintf(lowered, sizeof(lowered),
+		    ", its limit in the fleet (%llu configured)", wanted);
+	else if (capacity < wanted)
 		snprintf(lowered, sizeof(lowered),
 		    " (%llu configured; open files or tables are limited)",
 		    wanted);
@@ -166,6 +170,39 @@ add_fleet(const json_t *status, struct ctl_table *table)
 	textbuf_clear(&words);
 }
 
+/* The relay's links, and whether Redis knows who is connected here.  Not there
+ * without a fleet. */
+static void
+add_redis(const json_t *status, struct ctl_table *table)
+{
+	const json_t *redis = json_object_get(status, "redis");
+	const char *routes = ctl_text(redis, "routes");
+	long long done = (long long)ctl_int(redis, "routes_done");
+	long long total = (long long)ctl_int(redis, "routes_total");
+	char progress[96];
+
+	if (!json_is_object(redis))
+		return;
+	/* Clients come and go meanwhile. */
+	if (strcmp(routes, "writing") == 0)
+		snprintf(progress, sizeof(progress),
+		    "%lld of %lld routes written", done,
+		    total > done ? total : done);
+	else
+		snprintf(progress, sizeof(progress), "routes %s", routes);
+	ctl_table_cell(table, "redis");
+	ctl_table_cellf(table, "%s, %s, %s%s",
+	    json_is_true(json_object_get(redis, "connected")) ? "connected" :
+								"not connected",
+	    json_is_true(json_object_get(redis, "subscribed")) ?
+		"subscribed" :
+		"not subscribed",
+	    progress,
+	    json_is_true(json_object_get(redis, "deaf")) ?
+		", but nothing comes by it" :
+		"");
+}
+
 static int
 render(struct ctl_table *table, struct textbuf *out)
 {
@@ -191,6 +228,7 @@ ctl_view_status(const json_t *status, struct textbuf *out)
 	add_state(status, &table);
 	add_connections(status, &table);
 	add_drain(status, &table);
+	add_redis(status, &table);
 	add_fleet(status, &table);
 	add_workers(status, &table);
 	add_rates(status, &table);

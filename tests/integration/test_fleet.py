@@ -358,6 +358,9 @@ def test_limits(fleet):
     assert shown(nodes[0])["nodes_needed"] == 110
     text = nodes[0].ctl("fleet").stdout
     assert "50 % effective, 1 % configured" in text and "110 nodes" in text
+    # Not that of open files.
+    assert "of 2, its limit in the fleet (100 configured)\n" in \
+        nodes[0].ctl("status").stdout
     for client in clients:
         client.close()
 

@@ -43,6 +43,8 @@ def test_who_holds_how_much(fleet):
         assert "led by this node" in text if node is leader else \
             f"led by {name}\n" in text
     assert lines(other, "status")["fleet"].endswith("partition none")
+    assert lines(other, "status")["redis"] == \
+        "connected, subscribed, routes synced"
     assert f"led by {name}" in lines(other, "top")["fleet"]
     for client in clients:
         client.close()
@@ -145,6 +147,12 @@ def test_how_old_the_picture_is(fleet, redis):
                         rows["picture"])
     assert rows["failover"] == "not known, it was go"
     assert "picture" in lines(nodes[1], "nodes")
+    plan = nodes[1].ctl("drain", "--plan").stdout
+    assert re.search("^peers +not known, Redis has not answered for ", plan,
+                     re.M)
+    assert "the drain would wait for it" in plan
+    assert "not connected, not subscribed, routes away" == \
+        lines(nodes[1], "status")["redis"]
     failed = nodes[1].ctl("pause", check=False)
     assert failed.returncode == 1 and "Redis" in failed.stderr
     # It is not said to have been done, then.

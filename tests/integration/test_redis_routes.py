@@ -2,6 +2,7 @@
 """What Redis says of a node's clients, whatever becomes of Redis."""
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -196,6 +197,22 @@ def test_resync(fleet, redis, what):
         client.echo("still here")
         client.close()
     wait_until(lambda: not routes(redis))
+
+
+def test_resync_is_shown(fleet, redis):
+    node = fleet(more={"redis.resync_rate": 100})
+    clients = [Client(node, f"c{i}") for i in range(200)]
+    wait_until(lambda: len(routes(redis)) == 200)
+    redis("FLUSHALL")
+    wait_until(lambda: re.search(
+        "^redis +connected, subscribed, [1-9][0-9]* of 200 routes written$",
+        node.ctl("status").stdout, re.M), 20, "it to be under way")
+    shown = node.control("status")["redis"]
+    assert shown["routes_done"] <= shown["routes_total"] == 200
+    wait_until(lambda: is_synced(node) and len(routes(redis)) == 200, 20)
+    assert "subscribed, routes synced\n" in node.ctl("status").stdout
+    for client in clients:
+        client.close()
 
 
 def test_refusals(fleet, redis):
