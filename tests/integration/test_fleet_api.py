@@ -98,6 +98,25 @@ def test_operator(fleet, redis):
         assert refused.returncode == 1 and "no connection" in refused.stderr
 
 
+def test_without_redis(fleet, redis):
+    """A client of another node: it is told why that cannot be asked."""
+    a, b = fleet("a"), fleet("b")
+    with Client(a, "ann") as ann, Client(b, "bob"):
+        wait_until(lambda: route(redis, "bob") == "b")
+        redis.kill()
+        wait_until(lambda: not a.control("status")["redis"]["subscribed"])
+        for words in (("send", "bob", "x"), ("kick", "bob"),
+                      ("dispatch", "bob", "x"), ("where", "bob")):
+            refused = a.ctl(*words, check=False)
+            assert refused.returncode == 1, words
+            assert "Redis cannot be reached" in refused.stderr, words
+        status, said = kick(a, "bob")
+        assert status == 503 and said["error"] == "busy"
+        assert "Redis cannot be reached" in said["message"]
+        assert a.ctl("send", "ann", "here").stdout == "delivered by a\n"
+        assert ann.take_message() == b"here"
+
+
 def test_broadcast(fleet):
     """To every connection of every node, once; or of one."""
     all_nodes = [fleet(name, {"node.workers": 2}) for name in "abc"]

@@ -65,7 +65,8 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 		api_reply_fault(disconnect->call, &fault);
 		break;
 	default:
-		api_reply_busy(disconnect->call, "not taken: try again");
+		api_reply_busy(disconnect->call,
+		    reach_busy_text(disconnect->call->relay));
 		break;
 	}
 	free(disconnect);

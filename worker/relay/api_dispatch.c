@@ -46,7 +46,7 @@ http_status(enum delivery_status status)
 
 /* What a status that is no success means for the caller. */
 static const char *
-explain(enum delivery_status status)
+explain(const struct relay *relay, enum delivery_status status)
 {
 	switch (status) {
 	case DELIVERY_NOT_CONNECTED:
@@ -57,7 +57,7 @@ explain(enum delivery_status status)
 		return "no receipt in time: it may have been delivered; the "
 		       "client may see a repetition";
 	default:
-		return "not taken, nothing was sent: try again";
+		return reach_busy_text(relay);
 	}
 }
 
@@ -65,7 +65,8 @@ static void
 put_result(struct textbuf *json, const struct dispatch *dispatch,
     const struct dispatch_result *result)
 {
-	const char *own = dispatch->call->relay->worker->settings.node.id;
+	const struct relay *relay = dispatch->call->relay;
+	const char *own = relay->worker->settings.node.id;
 	const char *node = result->node[0] != '\0' ? result->node : own;
 	const char *status = delivery_status_name(result->status);
 
@@ -79,7 +80,7 @@ put_result(struct textbuf *json, const struct dispatch *dispatch,
 		textbuf_json(json, node, strlen(node));
 	if (!dispatch->is_array && http_status(result->status) != 200)
 		textbuf_printf(json, ",\"error\":\"%s\",\"message\":\"%s\"",
-		    status, explain(result->status));
+		    status, explain(relay, result->status));
 	textbuf_putc(json, '}');
 }
 

@@ -38,6 +38,7 @@ end(struct operator_wait *wait, enum delivery_status how)
 {
 	struct relay *relay = wait->relay;
 	const char *status = delivery_status_name(how);
+	const char *text = how == DELIVERY_BUSY ? reach_busy_text(relay) : NULL;
 	const char *node = NULL;
 
 	if (how == DELIVERY_DELIVERED || how == DELIVERY_QUEUED) {
@@ -47,7 +48,7 @@ end(struct operator_wait *wait, enum delivery_status how)
 	}
 	if (how != DELIVERY_NOT_CONNECTED && wait->node[0] != '\0')
 		node = wait->node;
-	operator_reply(relay, wait->id, status, NULL, node);
+	operator_reply(relay, wait->id, status, text, node);
 	free(wait);
 }
 

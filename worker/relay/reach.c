@@ -59,6 +59,16 @@ give_up(struct relay *relay, const struct forward_what *what)
 	return DELIVERY_BUSY;
 }
 
+const char *
+reach_busy_text(const struct relay *relay)
+{
+	if (backplane_is_on(&relay->backplane) &&
+	    !backplane_hears(&relay->backplane))
+		return "not taken, nothing was sent: Redis cannot be reached, "
+		       "and so no client of another node; try again";
+	return "not taken, nothing was sent: try again";
+}
+
 static uint32_t
 bucket_of(const struct forward_what *what)
 {

@@ -45,6 +45,9 @@ void reach_stop(struct reach *);
 enum delivery_status reach_client(struct relay *, const struct forward_what *,
     const struct delivery_order *, char *out_node);
 
+/* What DELIVERY_BUSY means now, in words. */
+const char *reach_busy_text(const struct relay *);
+
 /* Nobody waits any longer: what is here was not sent. */
 void reach_end(struct reach *);
 
