@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/cidr.h"
+#include "lib/escape.h"
 #include "lib/parse.h"
 
 #define LEASE_MAX_MS 300000u
@@ -64,6 +65,23 @@ fleet_members_remove(struct fleet_members *members, struct fleet_member *member)
 	*member = members->all[--members->count];
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct fleet_member *one = a, *other = b;
+
+	/* n2 before n10. */
+	return strverscmp(one->id, other->id);
+}
+
+void
+fleet_members_sort(struct fleet_members *members)
+{
+	if (members->count > 1)
+		qsort(members->all, members->count, sizeof(*members->all),
+		    by_id);
+}
+
 static void
 set_peer(struct fleet_member *member, const char *value)
 {
@@ -82,6 +100,16 @@ set_peer(struct fleet_member *member, const char *value)
 		return;
 	memcpy(member->address, address, len + 1);
 	member->port = (uint16_t)port;
+}
+
+/* What is not UTF-8 could not be published. */
+static void
+set_region(struct fleet_member *member, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len < sizeof(member->region) && escape_is_utf8(value, len))
+		memcpy(member->region, value, len + 1);
 }
 
 static void
@@ -121,8 +149,7 @@ fleet_member_set(struct fleet_member *member, const char *field,
 	} else if (strcmp(field, "peer") == 0) {
 		set_peer(member, value);
 	} else if (strcmp(field, "region") == 0) {
-		(void)snprintf(member->region, sizeof(member->region), "%s",
-		    value);
+		set_region(member, value);
 	} else if (strcmp(field, "lease") == 0) {
 		set_number(&member->lease_ms, value, LEASE_MAX_MS);
 	} else if (strcmp(field, "beat") == 0) {
@@ -231,15 +258,6 @@ read_one(struct fleet_member *member, const json_t *item)
 	member->best = json_number_value(json_object_get(item, "best"));
 }
 
-static int
-by_id(const void *a, const void *b)
-{
-	const struct fleet_member *one = a, *other = b;
-
-	/* n2 before n10. */
-	return strverscmp(one->id, other->id);
-}
-
 int
 fleet_members_parse(struct fleet_members *members, const char *text, size_t len)
 {
@@ -268,9 +286,7 @@ fleet_members_parse(struct fleet_members *members, const char *text, size_t len)
 		fleet_members_clear(&fresh);
 		return rc;
 	}
-	/* Redis has them by their beats. */
-	if (fresh.count > 1)
-		qsort(fresh.all, fresh.count, sizeof(*fresh.all), by_id);
+	fleet_members_sort(&fresh);
 	fleet_members_clear(members);
 	*members = fresh;
 	return 0;

@@ -63,6 +63,9 @@ struct fleet_member *fleet_members_add(struct fleet_members *members);
 void fleet_members_remove(struct fleet_members *members,
     struct fleet_member *member);
 
+/* By id: Redis has them by their beats. */
+void fleet_members_sort(struct fleet_members *members);
+
 /* Takes one field of a lease, unless it is nonsense. */
 void fleet_member_set(struct fleet_member *member, const char *field,
     const char *value);
@@ -77,7 +80,7 @@ void fleet_member_peer_format(const char *address, uint16_t port, char *out,
 
 /* The list as the leader publishes it and holdfastctl shows it. */
 json_t *fleet_members_json(const struct fleet_members *members);
-/* By id.  What is no such list leaves *members alone: -EPROTO, -ENOMEM. */
+/* Sorted.  What is no such list leaves *members alone: -EPROTO, -ENOMEM. */
 int fleet_members_parse(struct fleet_members *members, const char *text,
     size_t len);
 

@@ -114,6 +114,7 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 		}
 		step(fleet, member, is_known, redis_ms);
 	}
+	fleet_members_sort(&fresh);
 	fleet_members_clear(members);
 	*members = fresh;
 }

@@ -98,6 +98,35 @@ def test_operator(fleet, redis):
         assert refused.returncode == 1 and "no connection" in refused.stderr
 
 
+def test_nodes(fleet, redis):
+    """All of them, this one as it is now."""
+    a = fleet("a", {"node.region": "east"})
+    fleet("b", {"peer.address": "127.0.0.1", "peer.port": 0})
+
+    def rows():
+        answer = a.api("GET", "/fleet/nodes")
+        return {row["node_id"]: row for row in answer.json()} \
+            if answer.status == 200 else {}
+
+    wait_until(lambda: [row["state"] for row in rows().values()]
+               == ["healthy"] * 2, 20)
+    with Client(a, "ann"), Client(a, "abe"):
+        wait_until(lambda: a.open_count() == 2)
+        one, other = rows().values()
+        assert (one["connections"], one["open"], one["share"]) == (2, 2, 1)
+        assert one["region"] == "east" and one["age_ms"] == 0
+        assert one["incarnation"] == redis("HGET", "{main}:node:a",
+                                           "incarnation")
+        assert other["incarnation"] == redis("HGET", "{main}:node:b",
+                                             "incarnation")
+        assert other["peer"] == redis("HGET", "{main}:node:b", "peer")
+        assert other["connections"] == 0 and other["capacity"] > 0
+        assert 0 <= other["age_ms"] < 10000
+        assert "open" not in other
+        a.ctl("drain", "--force")
+        assert rows()["a"]["state"] == "draining"
+
+
 def test_without_redis(fleet, redis):
     """A client of another node: it is told why that cannot be asked."""
     a, b = fleet("a"), fleet("b")
@@ -113,6 +142,11 @@ def test_without_redis(fleet, redis):
         status, said = kick(a, "bob")
         assert status == 503 and said["error"] == "busy"
         assert "Redis cannot be reached" in said["message"]
+        answer = a.api("GET", "/fleet/nodes")
+        assert answer.status == 503 and "?scope=node" in answer.text
+        row, = a.api("GET", "/fleet/nodes?scope=node").json()
+        assert (row["node_id"], row["open"], row["state"]) == \
+            ("a", 1, "ready")
         assert a.ctl("send", "ann", "here").stdout == "delivered by a\n"
         assert ann.take_message() == b"here"
 

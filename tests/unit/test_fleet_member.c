@@ -68,7 +68,8 @@ test_nonsense_changes_nothing(void **state)
 		{ "lease", "-1" }, { "beat", "x" }, { "capacity", "1e9" },
 		{ "count", "99999999999999" }, { "rate", "nan" },
 		{ "rate", "inf" }, { "rate", "-1" }, { "rate", "" },
-		{ "budget", "1x" }, { "unknown", "1" } };
+		{ "budget", "1x" }, { "region", "caf\xe9" },
+		{ "unknown", "1" } };
 	struct fleet_member member = lease(), before = lease();
 	size_t i;
 
@@ -93,7 +94,7 @@ test_published_and_read(void **state)
 		member = fleet_members_add(&members);
 		assert_non_null(member);
 		*member = lease();
-		snprintf(member->id, sizeof(member->id), "n%d", i);
+		snprintf(member->id, sizeof(member->id), "n%d", 39 - i);
 		member->state = MEMBER_SUSPECT;
 		member->limit = 99;
 	}
@@ -101,6 +102,13 @@ test_published_and_read(void **state)
 	text = json_dumps(list, JSON_COMPACT);
 	assert_int_equal(fleet_members_parse(&back, text, strlen(text)), 0);
 	assert_int_equal(back.count, 40);
+	/* By name, whatever the order was: n2 before n10. */
+	for (i = 0; i < 40; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_string_equal(back.all[i].id, name);
+	}
 	member = fleet_members_find(&back, "n39");
 	assert_non_null(member);
 	assert_int_equal(member->state, MEMBER_SUSPECT);

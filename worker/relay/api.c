@@ -98,6 +98,7 @@ route(struct api_call *call, struct api_fault *fault)
 	const struct evhttp_uri *uri;
 	const struct api_route *found;
 	struct api_query query;
+	bool has_scope;
 	const char *path;
 	size_t i, len;
 
@@ -130,9 +131,10 @@ route(struct api_call *call, struct api_fault *fault)
 		    "no blank");
 		return NULL;
 	}
+	has_scope = found->methods[i].handler == api_broadcast_post ||
+	    found->methods[i].handler == api_fleet_nodes_get;
 	if (api_query_parse(evhttp_uri_get_query(uri), API_MAX_WAIT_MS,
-		found->methods[i].handler == api_broadcast_post, &query,
-		fault) != 0)
+		has_scope, &query, fault) != 0)
 		return NULL;
 	call->wait_ms = query.wait_ms;
 	call->is_node_scope = query.is_node_scope;

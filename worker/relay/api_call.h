@@ -32,7 +32,7 @@ struct api_call {
 	char client_id[API_CLIENT_ID_MAX + 1];
 	size_t client_id_len;
 	uint32_t wait_ms;
-	bool is_node_scope; /* ?scope=node, which broadcasts may have */
+	bool is_node_scope; /* ?scope=node, of broadcasts and of nodes */
 	uint64_t started_us;
 };
 
