@@ -335,6 +335,9 @@ renew(struct fleet *fleet, uint64_t now_ms)
 {
 	const struct settings *set = &fleet->sup->conf.settings;
 	struct fleet_args *args = &fleet->args;
+	/* Without any list it could not find out that it is cut off. */
+	bool wants_members = fleet->members.count == 0 ||
+	    fleet->renewals % MEMBERS_EVERY == 0;
 	char node[160], mark[160];
 
 	(void)snprintf(node, sizeof(node), "node:%s", set->node.id);
@@ -350,7 +353,7 @@ renew(struct fleet *fleet, uint64_t now_ms)
 	fleet_args_hex(args, fleet->incarnation);
 	fleet_args_text(args, member_state_name(fleet_lease_state(fleet)));
 	fleet_args_number(args, set->fleet.membership.lease_ms);
-	fleet_args_text(args, fleet->renewals % MEMBERS_EVERY == 0 ? "1" : "0");
+	fleet_args_text(args, wants_members ? "1" : "0");
 	if (fleet->previous != 0)
 		fleet_args_hex(args, fleet->previous);
 	else
