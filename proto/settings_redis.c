@@ -128,7 +128,7 @@ const struct conf_key settings_redis_rows[SETTINGS_REDIS_ROWS] = {
 	{
 	    KEY("redis.backoff_max", DURATION, RESTART, RELAY,
 		redis.backoff_max_ms),
-	    .default_text = "5s",
+	    .default_text = "2s",
 	    LIMITS(1, 600000),
 	    .doc = "the longest pause",
 	},
