@@ -117,14 +117,14 @@ def end_all():
 class Load:
     """A ws_load that runs beside the script; result() waits for its end."""
 
-    def __init__(self, mode, target, *options, cpus=None):
+    def __init__(self, mode, target, *options, cpus=None, prefix=()):
         pin = None
         if cpus:
             def pin():
                 os.sched_setaffinity(0, cpus)
         self.process = subprocess.Popen(
-            [BUILD / "bench/ws_load", mode, "-a", target, "--json", "--brief",
-             *map(str, options)],
+            [*prefix, BUILD / "bench/ws_load", mode, "-a", target, "--json",
+             "--brief", *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, preexec_fn=pin)
         STARTED.append(self.process)

@@ -4,6 +4,7 @@
 Each lives in a temporary folder of its own with free ports, is asked for
 readiness instead of being slept for, and is stopped by pid.
 """
+import json
 import os
 import pathlib
 import shutil
@@ -19,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build"))
 
 CONFIG = """\
-node = {{ id = "bench"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
+node = {{ id = "{id}"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
     user = ""; workers = {workers}; pin_cpus = {pin}; capacity = {capacity}; }};
 listen = ( {{ address = "127.0.0.1"; port = {port}; backlog = 65535; }} );
 websocket = {{ path = "/ws"; max_message = "16MiB"; }};
@@ -185,19 +186,30 @@ class Redis(Server):
 
     name = "redis"
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         super().__init__()
+        self.address = address
         self.port, = free_ports(1)
         self.wire = None
+
+    @property
+    def url(self):
+        return f"redis://{self.address}:{self.port}"
 
     def start(self):
         with open(self.dir / "log", "wb") as log:
             self.process = subprocess.Popen(
                 ["redis-server", "--port", str(self.port), "--bind",
-                 "127.0.0.1", "--save", "", "--dir", self.dir,
+                 self.address, "--protected-mode", "no", "--save", "",
+                 "--dir", self.dir,
                  "--client-output-buffer-limit", "pubsub 0 0 0"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self.answers, 20, "redis-server to answer")
+
+    def kill(self):
+        self.wire.close()
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         if self.wire is not None:
@@ -209,7 +221,7 @@ class Redis(Server):
             raise RuntimeError("redis-server ended: " +
                                (self.dir / "log").read_text())
         try:
-            self.wire = socket.create_connection(("127.0.0.1", self.port))
+            self.wire = socket.create_connection((self.address, self.port))
         except OSError:
             return False
         self.wire = self.wire.makefile("rwb")
@@ -240,29 +252,32 @@ class Node(Server):
 
     name = "holdfast"
 
-    def __init__(self, workers=1, capacity=200000, is_pinned=True, redis=None):
+    def __init__(self, workers=1, capacity=200000, is_pinned=True, redis=None,
+                 name="bench", more="", prefix=()):
         super().__init__()
         self.is_pinned = is_pinned
+        self.id = name
+        self.prefix = list(prefix)
         self.port, self.api_port, self.admin_port = free_ports(3)
         for name in ("run", "state"):
             (self.dir / name).mkdir(mode=0o755)
         self.config = self.dir / "holdfast.conf"
         self.config.write_text(CONFIG.format(
-            dir=self.dir, workers=workers, capacity=capacity, port=self.port,
-            pin="true" if is_pinned else "false", api_port=self.api_port,
-            admin_port=self.admin_port))
+            id=self.id, dir=self.dir, workers=workers, capacity=capacity,
+            port=self.port, pin="true" if is_pinned else "false",
+            api_port=self.api_port, admin_port=self.admin_port))
         if redis is not None:
             with open(self.config, "a", encoding="ascii") as config:
-                config.write(f'redis = {{ url = "redis://127.0.0.1:'
-                             f'{redis.port}"; }};\n'
+                config.write(f'redis = {{ url = "{redis.url}"; }};\n'
                              # a storm into an empty fleet is not paced
-                             f'blast_radius = {{ floor = {capacity}; }};\n')
+                             f'blast_radius = {{ floor = {capacity}; }};\n'
+                             + more)
 
     def start(self):
         with open(self.dir / "stderr", "wb") as errors:
             self.process = subprocess.Popen(
-                [BUILD / "holdfastd", "-c", self.config], stderr=errors,
-                stdin=subprocess.DEVNULL)
+                [*self.prefix, BUILD / "holdfastd", "-c", self.config],
+                stderr=errors, stdin=subprocess.DEVNULL)
         wait_until(self.is_ready, 20, "the node to be ready")
 
     def is_ready(self):
@@ -274,6 +289,16 @@ class Node(Server):
                 return True
         except (urllib.error.URLError, OSError):
             return False
+
+    def ctl(self, *words):
+        """The answer of holdfastctl; OSError while there is none."""
+        done = subprocess.run(
+            [BUILD / "holdfastctl", "-s", self.dir / "run/control.sock",
+             "--json", *words], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False)
+        if done.returncode != 0:
+            raise OSError(done.stderr)
+        return json.loads(done.stdout)
 
     def log(self):
         return "".join(

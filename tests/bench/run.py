@@ -14,6 +14,7 @@ import sys
 
 import backplane
 import compare
+import failover
 import handoff
 import hundred_thousand
 import measure
@@ -30,6 +31,7 @@ BENCHES = {
     "100k": hundred_thousand.hundred_thousand,
     "published": backplane.published,
     "resync": backplane.resync,
+    "failover": failover.failover,
 }
 
 QUICK = {
@@ -41,6 +43,8 @@ QUICK = {
     "100k": {"count": 30000, "seconds": 10},
     "published": {"rates": (10000,), "count": 1000, "seconds": 2},
     "resync": {"count": 20000, "workers": 2, "processes": 2},
+    "failover": {"rounds": 1, "clients": 2000, "nodes": 3, "outage_s": 8,
+                 "window": 5},
 }
 
 
