@@ -199,10 +199,11 @@ def test_resync(fleet, redis, what):
     wait_until(lambda: not routes(redis))
 
 
-def test_resync_is_shown(fleet, redis):
+def test_resync_keeps_its_pace(fleet, redis):
     node = fleet(more={"redis.resync_rate": 100})
     clients = [Client(node, f"c{i}") for i in range(200)]
-    wait_until(lambda: len(routes(redis)) == 200)
+    wait_until(lambda: is_synced(node) and len(routes(redis)) == 200, 20)
+    begun = time.monotonic()
     redis("FLUSHALL")
     wait_until(lambda: re.search(
         "^redis +connected, subscribed, [1-9][0-9]* of 200 routes written$",
@@ -210,8 +211,33 @@ def test_resync_is_shown(fleet, redis):
     shown = node.control("status")["redis"]
     assert shown["routes_done"] <= shown["routes_total"] == 200
     wait_until(lambda: is_synced(node) and len(routes(redis)) == 200, 20)
+    # All but those that the allowance of a moment covers.
+    assert time.monotonic() - begun > 1.5
     assert "subscribed, routes synced\n" in node.ctl("status").stdout
     for client in clients:
+        client.close()
+
+
+def test_more_than_the_ring_holds(fleet, redis):
+    """The relay stands still while more clients come and go than a gateway has
+    room to tell of: then the tables tell."""
+    node = fleet(more={"worker.stall": "120s"})
+    clients = [Client(node, f"c{i}") for i in range(20)]
+    wait_until(lambda: len(routes(redis)) == 20)
+    wait_until(lambda: is_synced(node))
+    relay = relay_pid(node)
+    os.kill(relay, signal.SIGSTOP)
+    with Load(node, "storm", "-n", 64, "-t", 0):
+        wait_until(lambda: node.metric("ring_up_full_total") > 0, 40)
+        for client in clients[10:]:
+            client.close()
+        clients[10:] = [Client(node, f"d{i}") for i in range(10)]
+    os.kill(relay, signal.SIGCONT)
+    want = {f"{k}{i}": "a" for k in "cd" for i in range(10)}
+    wait_until(lambda: routes(redis) == want, 40)
+    wait_until(lambda: set(registered(redis, "a")) == set(want))
+    for client in clients:
+        assert client.echo("still here")
         client.close()
 
 
