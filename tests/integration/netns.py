@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """A network namespace, so that packets between a node and the rest of its
 fleet can really be dropped."""
+import contextlib
+import ctypes
 import os
 import subprocess
+
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def ip(*words, check=True):
@@ -46,6 +50,23 @@ class Netns:
     def prefix(self):
         """Words before a command that runs there."""
         return ["ip", "netns", "exec", self.name]
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Sockets that this thread makes are there, and stay there."""
+        def enter(fd):
+            if LIBC.setns(fd, 0) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+
+        there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            enter(there)
+            yield
+        finally:
+            enter(home)
+            os.close(home)
+            os.close(there)
 
     def cut_redis(self):
         """What is sent to Redis from there is dropped; from here it is not,

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: ISC
 """A node whose packets to Redis are really dropped: network namespaces."""
+import time
+
 import pytest
 
+from crowd import Crowd, most_within
 from netns import Netns, ip
-from node import wait_until
+from node import PATIENCE, wait_until
 from redis_server import Redis
 from test_fleet import FAST, leader_of, long, shown, states
+
+pytestmark = pytest.mark.pace
+
+CLIENTS = 60
+WINDOW = 6
+GRACE = 1
 
 
 @pytest.fixture
@@ -33,9 +42,9 @@ def fleet(start, netns):
                   "--protected-mode", "no").start()
     settings = {**FAST,
                 "redis.url": f"redis://{netns.redis_net}.1:{redis.port}",
-                "membership.cut_off_grace": "1s",
-                "membership.alone_grace": "1s",
-                "drain.gentle_window": "2s"}
+                "membership.cut_off_grace": f"{GRACE}s",
+                "membership.alone_grace": f"{GRACE}s",
+                "drain.gentle_window": f"{WINDOW}s"}
     nodes = [start({**settings, "node.id": f"n{i}",
                     "peer.address": f"{netns.peer_net}.1"}) for i in range(2)]
     far = start({**settings, "node.id": "far",
@@ -50,13 +59,31 @@ def fleet(start, netns):
     redis.close()
 
 
+def crowd_of(far, netns):
+    """Clients on its loopback: they are not cut off from it."""
+    far.port, = (item["port"] for item in far.control("status")["listeners"]
+                 if item["for"] == "clients")
+    with netns.entered():
+        return Crowd(far, CLIENTS)
+
+
 def test_cut_off(fleet, netns):
     nodes, far = fleet
+    crowd = crowd_of(far, netns)
     netns.cut_redis()
+    begun = time.monotonic()
     try:
         wait_until(lambda: shown(far)["partition"] == "cut_off", 40)
+        assert time.monotonic() - begun < 10 * PATIENCE
         assert not far.control("status")["ready"]
         wait_until(lambda: far.control("status")["state"] == "draining", 40)
+        begun = time.monotonic()
+        with crowd:
+            crowd.run(WINDOW + 10 * PATIENCE)
+            crowd.check_ends()
+        times = crowd.times(begun)
+        assert WINDOW / 2 < times[-1] < WINDOW + 2 * PATIENCE, times
+        assert most_within(times, WINDOW / 6) < CLIENTS / 3, times
         for node in nodes:
             wait_until(lambda n=node: shown(n)["partition"] == "none", 40)
             assert node.admin("/readyz").status == 200
