@@ -23,6 +23,7 @@ class Bird:
         self.is_open = False
         self.attempt = 0
         self.echoes = 0
+        self.messages = []  # (when, document)
         self.lost_at = self.back_at = None
 
 
@@ -37,7 +38,7 @@ class Flock:
         self.opened = []  # (when, node)
         self.severed = []  # (when, bird, node)
         self.refused = 0
-        self.closed = 0  # with a close frame
+        self.left = []  # those closed with a close frame, likewise
         self.selector = selectors.DefaultSelector()
         self.lock = threading.Lock()
         self.stops = False
@@ -71,7 +72,11 @@ class Flock:
     def down(self, node):
         """The load balancer has seen that it is not there."""
         with self.lock:
-            self.nodes.pop(id(node))
+            self.nodes.pop(id(node), None)
+
+    def up(self, node):
+        with self.lock:
+            self.nodes[id(node)] = node
 
     def echo(self):
         """Everybody says something; true once all have been answered."""
@@ -191,11 +196,13 @@ class Flock:
         payload, bird.buffer = bird.buffer[2:end], bird.buffer[end:]
         if opcode == PING:
             self.send(bird, frame(PONG, payload))
+        elif opcode == TEXT and payload.startswith(b"{"):
+            bird.messages.append((time.monotonic(), payload.decode()))
         elif opcode == TEXT:
             assert payload.decode() == bird.name
             bird.echoes += 1
         elif opcode == CLOSE:
-            self.closed += 1
+            self.left.append((time.monotonic(), bird, bird.node))
             self.send(bird, close_frame(1000))
             self.drop(bird)
             self.back_off(bird)
