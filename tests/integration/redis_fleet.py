@@ -4,6 +4,7 @@ import pytest
 
 from node import wait_until
 from redis_server import Redis
+from wire import Client
 
 # Short, so that tests are; the defaults are told in holdfast.conf(5).
 QUICK = {"redis.connect_timeout": "2s", "redis.command_timeout": "1s",
@@ -45,3 +46,13 @@ def route(redis, client):
 def relay_pid(node):
     """Of the relay's tenant; 0 would be all of us."""
     return wait_until(lambda: node.tenants("relay")[0])
+
+
+def in_both_slots(node):
+    """Clients w0, w1, ...: until each slot has one."""
+    clients, slots = [], set()
+    while len(slots) < 2:
+        name = f"w{len(clients)}"
+        clients.append(Client(node, name))
+        slots.add(node.control("where", client=name)["slot"])
+    return clients

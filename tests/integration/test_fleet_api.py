@@ -9,7 +9,7 @@ import pytest
 import node as nodes
 from node import LONG, SLOW, wait_until
 # pylint: disable=unused-import
-from redis_fleet import fleet, is_joined, redis, route
+from redis_fleet import fleet, in_both_slots, is_joined, redis, route
 from test_crashpoints import Control, build_has_points
 from test_fleet import kill_all
 from test_redis_inbox import Reader, add, metric, number_of, restart_relay
@@ -254,16 +254,6 @@ def test_once_though_the_owner_dies(fleet, redis):
         reader.close()
     wait_until(lambda: broadcast(a, count)[0] == 200)
     assert b.restarts("killed") > (2 if SLOW == 1 else 0)
-
-
-def in_both_slots(node):
-    """Clients w0, w1, ...: until each slot has one."""
-    clients, slots = [], set()
-    while len(slots) < 2:
-        name = f"w{len(clients)}"
-        clients.append(Client(node, name))
-        slots.add(node.control("where", client=name)["slot"])
-    return clients
 
 
 @pytest.mark.parametrize("what", ["broadcast", "kick"])

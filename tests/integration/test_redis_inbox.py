@@ -11,7 +11,7 @@ import pytest
 import node as nodes
 from node import LONG, SLOW, wait_until
 # pylint: disable=unused-import
-from redis_fleet import fleet, is_joined, redis, route
+from redis_fleet import fleet, in_both_slots, is_joined, redis, route
 from test_crashpoints import Control, build_has_points
 from test_relay_crash import kill, wait_relay
 from wire import Client, Closed
@@ -102,6 +102,34 @@ def test_channel_in_a_burst(fleet, redis):
         assert [number_of(alice.take_message())
                 for _ in range(90)] == list(range(90))
     assert node.metric("dispatches_total", status="busy") == 0
+
+
+@pytest.mark.pace
+def test_channel_goes_on_beside(fleet, redis):
+    """A gateway that stands still keeps up its own clients and no others, and
+    those find all of it when it goes on."""
+    node = fleet(more={"worker.stall": "10s", "node.workers": 2,
+                       "websocket.max_queue": "16MiB"})
+    clients = in_both_slots(node)
+    places = [node.control("where", client=f"w{i}")["slot"]
+              for i in range(len(clients))]
+    behind, beside = places.index(0), places.index(1)
+    stopped = node.tenants("gateway")[0]
+    os.kill(stopped, signal.SIGSTOP)
+    with redis.connect() as wire:
+        for number in range(90):
+            wire.send("PUBLISH", "channel:a",
+                      doc(f"w{behind}", number, pad="x" * 60000))
+            wire.send("PUBLISH", "channel:a", doc(f"w{beside}", number))
+        assert [number_of(clients[beside].take_message())
+                for _ in range(90)] == list(range(90))
+        assert [wire.take() for _ in range(180)] == [1] * 180
+    os.kill(stopped, signal.SIGCONT)
+    assert [number_of(clients[behind].take_message())
+            for _ in range(90)] == list(range(90))
+    assert node.metric("dispatches_total", status="busy") == 0
+    for client in clients:
+        client.close()
 
 
 def test_stream(fleet, redis):

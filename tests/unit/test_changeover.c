@@ -51,6 +51,7 @@ teardown(void **state)
 
 	push_queue_clear(&relay->pushes.queue);
 	push_queue_clear(&relay->pushes.held);
+	push_wait_clear(&relay->pushes.wait);
 	event_free(relay->pushes.again);
 	event_free(relay->backplane.wake);
 	relay_help_free(help);

@@ -11,7 +11,7 @@
 #include "worker/relay/delivery_items.h"
 #include "worker/relay/relay.h"
 
-#define ROOM_BYTES 4096u /* for the heads of many small ones */
+#define ROOM_BYTES 4096u /* for what else there is to say */
 
 static enum delivery_status
 put_failed(int rc)
@@ -166,23 +166,15 @@ broadcast_fits(const struct delivery *delivery, size_t len)
 }
 
 bool
-delivery_has_room(const struct delivery *delivery, size_t bytes)
+delivery_has_room(const struct delivery *delivery, uint32_t slot, size_t bytes)
 {
-	const struct shards *shards = &delivery->relay->shards;
+	const struct ring *ring = &delivery->relay->shards.items[slot].down;
 	size_t need = 2 * bytes + ROOM_BYTES;
-	uint32_t slot;
 
 	if (delivery->pending > DELIVERY_MAX_PENDING / 2)
 		return false;
-	for (slot = 0; slot < shards->end; slot++) {
-		const struct ring *ring = &shards->items[slot].down;
-
-		/* A message that never fits is told so. */
-		if (shards->items[slot].attached && need < ring->size / 2 &&
-		    ring_free(ring) < need)
-			return false;
-	}
-	return true;
+	/* A message that never fits is told so. */
+	return need >= ring->size / 2 || ring_free(ring) >= need;
 }
 
 /* One slot's part of a broadcast; with an order a receipt is waited for. */

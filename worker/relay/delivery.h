@@ -81,7 +81,7 @@ enum delivery_status delivery_send_to(struct delivery *,
     const struct shard_target *, const char *client_id, size_t id_len,
     const void *text, size_t len, const struct delivery_order *);
 void delivery_count(struct delivery *, enum delivery_status);
-bool delivery_has_room(const struct delivery *, size_t bytes); /* all rings */
+bool delivery_has_room(const struct delivery *, uint32_t slot, size_t bytes);
 enum delivery_status delivery_kick(struct delivery *, const char *client_id,
     size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *);

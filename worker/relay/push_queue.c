@@ -52,8 +52,7 @@ push_queue_move(struct push_queue *queue, struct push_queue *from)
 }
 
 static int
-append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
-    uint32_t mark)
+append(struct push_queue *queue, const char *bytes, size_t len, uint32_t mark)
 {
 	size_t need = sizeof(struct push_item) + len;
 	struct push_item *item;
@@ -66,7 +65,7 @@ append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
 	item->next = NULL;
 	item->len = len;
 	item->mark = mark;
-	item->done = done;
+	item->waiter = NULL;
 	if (len > 0)
 		memcpy(item->bytes, bytes, len);
 	if (queue->last != NULL)
@@ -79,16 +78,15 @@ append(struct push_queue *queue, const char *bytes, size_t len, size_t done,
 }
 
 int
-push_queue_add(struct push_queue *queue, const char *bytes, size_t len,
-    size_t done)
+push_queue_add(struct push_queue *queue, const char *bytes, size_t len)
 {
-	return append(queue, bytes, len, done, 0);
+	return append(queue, bytes, len, 0);
 }
 
 int
 push_queue_mark(struct push_queue *queue, uint32_t mark)
 {
-	return append(queue, NULL, 0, 0, mark);
+	return append(queue, NULL, 0, mark);
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Messages of the node's channel that cannot be delivered yet, in their order:
- * while the relay changes, and while a gateway's table moves.  Holds copies, up
- * to a limit.  Marks stand between messages, see changeover.h.
+ * while the relay changes, and while a gateway does not take them.  Holds
+ * copies, up to a limit.  Marks stand between messages, see changeover.h.
  */
 #ifndef HOLDFAST_RELAY_PUSH_QUEUE_H
 #define HOLDFAST_RELAY_PUSH_QUEUE_H
@@ -11,11 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct push_waiter;
+
 struct push_item {
 	struct push_item *next;
 	size_t len;
-	uint32_t mark; /* 0: a message */
-	size_t done;   /* documents of it that were delivered */
+	uint32_t mark;		    /* 0: a message */
+	struct push_waiter *waiter; /* borrowed; for push_wait.c */
 	char bytes[];
 };
 
@@ -35,9 +37,9 @@ push_queue_is_empty(const struct push_queue *queue)
 	return queue->first == NULL;
 }
 
-/* done: documents that are not to be delivered again.  -ENOBUFS, -ENOMEM. */
-int push_queue_add(struct push_queue *, const char *bytes, size_t len,
-    size_t done) __attribute__((warn_unused_result));
+/* -ENOBUFS, -ENOMEM. */
+int push_queue_add(struct push_queue *, const char *bytes, size_t len)
+    __attribute__((warn_unused_result));
 /* mark: above 0 and all marks before. */
 int push_queue_mark(struct push_queue *, uint32_t mark)
     __attribute__((warn_unused_result));

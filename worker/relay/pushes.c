@@ -19,8 +19,6 @@
 #define QUEUE_BYTES (64u * 1024 * 1024)
 #define AGAIN_MS    2u
 #define AT_ONCE	    256 /* messages of the queue in one turn */
-/* A table is on its way for milliseconds, and a full ring is read again. */
-#define STUCK_MS 1000u
 
 /* Documents of ours begin with it. */
 static const char word_begin[] = "{\"holdfast\":";
@@ -140,104 +138,22 @@ take_word(struct relay *relay, const char *bytes, size_t len)
 	json_decref(json);
 }
 
-static void
-on_done(void *owner, uint32_t item, enum delivery_status status,
-    uint64_t position)
-{
-	(void)owner;
-	(void)item;
-	(void)status;
-	(void)position;
-}
-
 /* ---- messages */
 
-/* False: a table is on its way; *done says how many documents had none there.
- */
-static bool
-deliver_all(struct relay *relay, const struct dispatch_body *body, size_t *done)
-{
-	struct delivery_order order = { on_done, NULL, 0, 0 };
-	struct shard_target target;
-	enum delivery_status status;
-
-	for (; *done < body->count; ++*done) {
-		const struct dispatch_doc *doc = &body->docs[*done];
-
-		status = delivery_find(&relay->delivery, doc->target,
-		    doc->target_len, &target);
-		if (status == DELIVERY_BUSY)
-			return false;
-		if (status == DELIVERY_PENDING)
-			(void)delivery_send_to(&relay->delivery, &target,
-			    doc->target, doc->target_len, doc->bytes, doc->len,
-			    &order);
-		else
-			delivery_count(&relay->delivery, status);
-	}
-	return true;
-}
-
-/* done: documents that were delivered before.  False: later. */
-static bool
-deliver(struct relay *relay, const char *bytes, size_t len, size_t *done)
+static void
+deliver(struct pushes *pushes, const char *bytes, size_t len)
 {
 	struct dispatch_body body;
 	struct api_fault fault;
-	bool is_done;
 
 	if (dispatch_body_parse(bytes, len, &body, &fault) != 0) {
-		bad(relay, &fault);
-		return true;
+		bad(pushes->relay, &fault);
+		return;
 	}
-	is_done = deliver_all(relay, &body, done);
+	for (size_t i = 0; i < body.count; i++)
+		push_wait_deliver(&pushes->wait, &body.docs[i]);
 	dispatch_body_clear(&body);
-	backplane_wake_later(&relay->backplane);
-	return is_done;
-}
-
-static void
-drop_first(struct pushes *pushes)
-{
-	delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
-	push_queue_drop(&pushes->queue);
-}
-
-static void
-put(struct pushes *pushes, const char *bytes, size_t len, size_t done)
-{
-	if (push_queue_add(&pushes->queue, bytes, len, done) != 0)
-		delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
-}
-
-/* One of the queue: is it delivered, or has it waited long enough?  After that
- * only what is for a ring without room is dropped. */
-static bool
-finish_first(struct pushes *pushes, uint64_t now_ms)
-{
-	struct push_item *item = pushes->queue.first;
-	bool has_room, is_late;
-
-	if (item->mark != 0) {
-		push_queue_drop(&pushes->queue);
-		return true;
-	}
-	has_room = delivery_has_room(&pushes->relay->delivery, item->len);
-	is_late = pushes->stuck_ms != 0 &&
-	    now_ms - pushes->stuck_ms >= STUCK_MS;
-	if ((has_room || is_late) &&
-	    deliver(pushes->relay, item->bytes, item->len, &item->done)) {
-		push_queue_drop(&pushes->queue);
-		if (has_room)
-			pushes->stuck_ms = 0;
-		return true;
-	}
-	if (pushes->stuck_ms == 0)
-		pushes->stuck_ms = now_ms;
-	if (!is_late)
-		return false;
-	drop_first(pushes);
-	return true;
+	backplane_wake_later(&pushes->relay->backplane);
 }
 
 static void
@@ -245,18 +161,22 @@ on_again(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval soon = { 0, AGAIN_MS * 1000 };
 	struct pushes *pushes = arg;
-	uint64_t now_ms = clock_mono_ms();
-	int i;
+	struct push_queue *queue = &pushes->queue;
+	bool has_more;
 
 	(void)fd;
 	(void)what;
 	worker_beat(pushes->relay->worker);
-	for (i = 0; i < AT_ONCE && !pushes_are_idle(pushes); i++)
-		if (!finish_first(pushes, now_ms))
-			break;
-	if (i == AT_ONCE)
+	has_more = push_wait_go_on(&pushes->wait, clock_mono_ms());
+	for (int i = 0; i < AT_ONCE && !push_queue_is_empty(queue); i++) {
+		if (queue->first->mark == 0)
+			deliver(pushes, queue->first->bytes, queue->first->len);
+		push_queue_drop(queue);
+	}
+	backplane_wake_later(&pushes->relay->backplane);
+	if (has_more || !push_queue_is_empty(queue))
 		event_active(pushes->again, EV_TIMEOUT, 0);
-	else if (!pushes_are_idle(pushes))
+	else if (!push_wait_is_empty(&pushes->wait))
 		(void)evtimer_add(pushes->again, &soon);
 }
 
@@ -265,7 +185,7 @@ take_message(struct relay *relay, const char *bytes, size_t len)
 {
 	struct pushes *pushes = &relay->pushes;
 	struct push_queue *later = NULL;
-	size_t done = 0;
+	bool was_idle;
 
 	switch (changeover_fate(&relay->changeover)) {
 	case CHANGEOVER_SKIP:
@@ -280,18 +200,21 @@ take_message(struct relay *relay, const char *bytes, size_t len)
 		break;
 	}
 	if (later != NULL) {
-		if (push_queue_add(later, bytes, len, 0) != 0)
+		if (push_queue_add(later, bytes, len) != 0)
 			relay->changeover.missed++;
 		return;
 	}
 	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);
-	if (!pushes_are_idle(pushes)) {
-		put(pushes, bytes, len, 0);
-	} else if (!delivery_has_room(&relay->delivery, len) ||
-	    !deliver(relay, bytes, len, &done)) {
-		put(pushes, bytes, len, done);
-		pushes_go_on(pushes);
+	/* Behind what the changeover has left. */
+	if (!push_queue_is_empty(&pushes->queue)) {
+		if (push_queue_add(&pushes->queue, bytes, len) != 0)
+			delivery_count(&relay->delivery, DELIVERY_BUSY);
+		return;
 	}
+	was_idle = pushes_are_idle(pushes);
+	deliver(pushes, bytes, len);
+	if (was_idle && !pushes_are_idle(pushes))
+		pushes_go_on(pushes);
 }
 
 /* ---- what others call */
@@ -343,6 +266,7 @@ pushes_start(struct pushes *pushes, struct relay *relay)
 	pushes->relay = relay;
 	push_queue_init(&pushes->queue, QUEUE_BYTES);
 	push_queue_init(&pushes->held, QUEUE_BYTES);
+	push_wait_init(&pushes->wait, relay, QUEUE_BYTES);
 	pushes->again = evtimer_new(relay->worker->base, on_again, pushes);
 	return pushes->again == NULL ? -ENOMEM : 0;
 }

@@ -2,9 +2,8 @@
 /*
  * What comes by the channel of this node: dispatch documents for its clients,
  * and word of other nodes.  At most once: what cannot be taken is counted and
- * dropped, except that messages wait a moment for a gateway whose table is on
- * its way to another process or whose ring is full, and for the relay itself to
- * take its place.
+ * dropped, except that messages wait a moment for their gateway, and for the
+ * relay itself to take its place.
  */
 #ifndef HOLDFAST_RELAY_PUSHES_H
 #define HOLDFAST_RELAY_PUSHES_H
@@ -16,6 +15,7 @@
 #include <event2/event.h>
 
 #include "worker/relay/push_queue.h"
+#include "worker/relay/push_wait.h"
 
 struct relay;
 
@@ -23,8 +23,8 @@ struct pushes {
 	struct relay *relay; /* borrowed */
 	struct push_queue queue;
 	struct push_queue held; /* not ours, unless a handoff fails */
-	struct event *again; /* owned; runs while the queue is to be emptied */
-	uint64_t stuck_ms;   /* since then nothing was delivered; 0: it was */
+	struct push_wait wait;
+	struct event *again; /* owned; runs while those are to be emptied */
 };
 
 /* 0 or -ENOMEM. */
@@ -36,7 +36,8 @@ void pushes_take(struct relay *, const char *bytes, size_t len);
 static inline bool
 pushes_are_idle(const struct pushes *pushes)
 {
-	return push_queue_is_empty(&pushes->queue);
+	return push_queue_is_empty(&pushes->queue) &&
+	    push_wait_is_empty(&pushes->wait);
 }
 
 /* For changeover.c: the queue begins at a mark, is delivered, is dropped; what

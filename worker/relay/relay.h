@@ -8,7 +8,7 @@
  * gateways report), rivals (the newest connection wins), delivery (messages
  * and their receipts), operator (requests of holdfastctl), api* (HTTP),
  * backplane (links to Redis, when there is a fleet), routes* (what Redis knows
- * of this node's clients), pushes (what comes by this node's channel), inbox*
+ * of this node's clients), push* (what comes by this node's channel), inbox*
  * (and by its stream), canary (whether anything can), changeover (of one
  * relay to the next), forward (dispatches to other nodes' clients), ingress
  * (clients' messages to Redis).
