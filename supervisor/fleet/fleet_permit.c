@@ -89,13 +89,13 @@ take_answer(struct fleet *fleet, struct fleet_permit *permit, bool is_granted)
 	char text[96];
 
 	(void)snprintf(text, sizeof(text),
-	    "%" PRIu64 " beside %" PRIu64 " of %" PRIu64 " others",
+	    "%" PRIu64 " connections beside %" PRIu64 " of %" PRIu64
+	    " other nodes",
 	    (uint64_t)node_connections(&fleet->sup->node), permit->reserved,
 	    permit->others);
 	if (!is_granted) {
 		if (!permit->is_denied)
-			fleet_event(fleet, "drain_waits", node, text,
-			    (int64_t)permit->others);
+			fleet_event(fleet, "drain_waits", node, text, 0);
 		permit->is_denied = true;
 		permit->is_granted = false;
 		return;
@@ -103,8 +103,7 @@ take_answer(struct fleet *fleet, struct fleet_permit *permit, bool is_granted)
 	node_permit_extend(&fleet->sup->node.shared->permit, permit->sent_ms,
 	    fleet->sup->conf.settings.fleet.membership.lease_ms);
 	if (!permit->is_granted)
-		fleet_event(fleet, "drain_granted", node, text,
-		    (int64_t)permit->others);
+		fleet_event(fleet, "drain_granted", node, text, 0);
 	permit->is_granted = true;
 	drain_lease_granted(fleet->sup);
 }
