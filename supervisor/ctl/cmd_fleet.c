@@ -139,6 +139,25 @@ put_name(const json_t *fleet, struct textbuf *out)
 	ctl_fleet_leader(fleet, out);
 }
 
+static void
+put_blast_radius(const json_t *fleet, struct textbuf *out)
+{
+	long long needed = (long long)ctl_int(fleet, "held_needed");
+
+	textbuf_printf(out,
+	    "%.3g %% effective, %.3g %% configured, for which it takes %lld "
+	    "nodes",
+	    100 * ctl_real(fleet, "effective"),
+	    100 * ctl_real(fleet, "fraction"),
+	    (long long)ctl_int(fleet, "nodes_needed"));
+	if ((long long)ctl_int(fleet, "held") < needed)
+		textbuf_printf(out,
+		    " and %lld connections (any node may hold %lld)", needed,
+		    (long long)ctl_int(fleet, "floor"));
+	textbuf_printf(out, "; largest share now %.3g %%",
+	    100 * ctl_real(fleet, "largest_share"));
+}
+
 static int
 show_fleet(const json_t *fleet)
 {
@@ -154,12 +173,7 @@ show_fleet(const json_t *fleet)
 	ctl_put_line("limit here    %lld connections, level of the fleet %lld",
 	    (long long)ctl_int(fleet, "limit"),
 	    (long long)ctl_int(fleet, "level"));
-	ctl_put_line("blast radius  %.3g %% effective, %.3g %% configured, for "
-		     "which it takes %lld nodes; largest share now %.3g %%",
-	    100 * ctl_real(fleet, "effective"),
-	    100 * ctl_real(fleet, "fraction"),
-	    (long long)ctl_int(fleet, "nodes_needed"),
-	    100 * ctl_real(fleet, "largest_share"));
+	put_words(fleet, "blast radius", put_blast_radius);
 	put_handshakes(fleet);
 	put_words(fleet, "failover", ctl_fleet_failover);
 	return show_shares(json_object_get(fleet, "members"));

@@ -120,6 +120,15 @@ blast_radius_effective(const uint64_t *limits, const uint64_t *counts,
 	return worst >= held ? 1 : (double)worst / (double)held;
 }
 
+uint64_t
+blast_radius_held_needed(const struct blast_rules *rules)
+{
+	if (!(rules->fraction > 0))
+		return UINT64_MAX;
+	return to_count(
+	    ceil((double)rules->floor / rules->fraction - ROUNDING));
+}
+
 uint32_t
 blast_radius_nodes_needed(const struct blast_rules *rules)
 {

@@ -58,5 +58,7 @@ double blast_radius_effective(const uint64_t *limits, const uint64_t *counts,
 
 /* Equal nodes that it takes to reach the fraction: (1 + slack) / fraction. */
 uint32_t blast_radius_nodes_needed(const struct blast_rules *rules);
+/* And connections, below which the floor is more than the fraction of them. */
+uint64_t blast_radius_held_needed(const struct blast_rules *rules);
 
 #endif

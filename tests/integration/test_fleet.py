@@ -357,7 +357,8 @@ def test_limits(fleet):
                and shown(nodes[0])["effective"] == 0.5, 30)
     assert shown(nodes[0])["nodes_needed"] == 110
     text = nodes[0].ctl("fleet").stdout
-    assert "50 % effective, 1 % configured" in text and "110 nodes" in text
+    assert "50 % effective, 1 % configured, for which it takes 110 nodes " \
+        "and 200 connections (any node may hold 2); largest" in text
     # Not that of open files.
     assert "of 2, its limit in the fleet (100 configured)\n" in \
         nodes[0].ctl("status").stdout

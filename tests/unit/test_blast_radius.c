@@ -107,6 +107,25 @@ test_nodes_needed(void **state)
 	assert_int_equal(blast_radius_nodes_needed(&rules), UINT32_MAX);
 }
 
+/* So many of these nodes are not enough while each may hold the floor. */
+static void
+test_held_needed(void **state)
+{
+	struct blast_rules rules = usual;
+	uint64_t held;
+
+	(void)state;
+	rules.floor = 1000;
+	held = blast_radius_held_needed(&rules);
+	assert_int_equal(held, 100000);
+	assert_int_equal(blast_radius_limit(&rules, 5000, held, 0), 1000);
+	assert_int_equal(blast_radius_limit(&rules, 5000, held + 100, 0), 1001);
+	rules.floor = 0;
+	assert_int_equal(blast_radius_held_needed(&rules), 0);
+	rules.fraction = 0;
+	assert_true(blast_radius_held_needed(&rules) == UINT64_MAX);
+}
+
 /* Ten million on 110 equal nodes: 1 % each, no more. */
 static void
 test_the_promise(void **state)
@@ -343,6 +362,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nodes_needed),
+		cmocka_unit_test(test_held_needed),
 		cmocka_unit_test(test_the_promise),
 		cmocka_unit_test(test_water_filling),
 		cmocka_unit_test(test_smallest_level),
