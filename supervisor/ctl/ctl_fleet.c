@@ -29,6 +29,13 @@ ctl_fleet_age(const json_t *fleet, struct textbuf *out)
 {
 	char age[CTL_NUMBER_SIZE];
 
+	if (!json_is_integer(json_object_get(fleet, "age_ms"))) {
+		/* What there is comes from the disk. */
+		textbuf_puts(out,
+		    "of an earlier life, no leader has been "
+		    "heard since");
+		return;
+	}
 	if (ctl_int(fleet, "age_ms") <= FRESH_MS)
 		return;
 	ctl_text_duration((uint64_t)ctl_int(fleet, "age_ms"), age);
@@ -82,7 +89,7 @@ ctl_fleet_failover(const json_t *fleet, struct textbuf *out)
 	char left[CTL_NUMBER_SIZE];
 
 	if (hold[0] == '\0')
-		textbuf_puts(out, "not known, nobody has led yet");
+		textbuf_puts(out, "not known, no leader has been heard yet");
 	else if (ctl_int(fleet, "age_ms") > FRESH_MS)
 		textbuf_printf(out, "not known, it was %s", hold);
 	else

@@ -5,7 +5,7 @@ import re
 
 # pylint: disable=unused-import
 from node import wait_until
-from test_fleet import (LEASE, events, fleet, kill_all, leader_of, redis,
+from test_fleet import (FAST, LEASE, events, fleet, kill_all, leader_of, redis,
                         shown, states)
 from wire import Client
 
@@ -159,6 +159,19 @@ def test_how_old_the_picture_is(fleet, redis):
     assert "paused" not in nodes[1].ctl("events").stdout
     redis.start()
     wait_until(lambda: "picture" not in lines(nodes[1], "fleet"), 30)
+
+
+def test_before_a_leader_is_heard(start, redis):
+    redis.kill()
+    node = start({**FAST, "redis.url": redis.url, "node.id": "n0"})
+    said = "of an earlier life, no leader has been heard since"
+    assert lines(node, "nodes")["picture"] == said
+    rows = lines(node, "fleet")
+    assert rows["picture"] == said and "led by" not in rows["fleet"]
+    assert rows["failover"] == "not known, no leader has been heard yet"
+    redis.start()
+    wait_until(lambda: shown(node)["leads"], 30)
+    wait_until(lambda: "picture" not in lines(node, "fleet"), 20)
 
 
 def test_metrics(fleet):
