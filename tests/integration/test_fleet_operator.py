@@ -2,6 +2,7 @@
 """What an operator reads of a fleet, and what it says to one: who leads, who
 holds how much, what is held back and why, and how old all of that is."""
 import re
+import socket
 
 # pylint: disable=unused-import
 from node import wait_until
@@ -159,6 +160,25 @@ def test_how_old_the_picture_is(fleet, redis):
     assert "paused" not in nodes[1].ctl("events").stdout
     redis.start()
     wait_until(lambda: "picture" not in lines(nodes[1], "fleet"), 30)
+
+
+def test_nobody_waits_for_the_pause(fleet, redis):
+    """Whoever asked has gone, or there is no leader to confirm it."""
+    node, = fleet(1)
+    leader_of([node])
+    for command, is_paused in (("pause", 1), ("resume", 0)) * 5:
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.connect(str(node.run_dir / "control.sock"))
+            stream.sendall(f'{{"command": "{command}"}}\n'.encode())
+        wait_until(lambda w=is_paused: redis("EXISTS", "{main}:paused") == w)
+    # Somebody else leads, and says nothing.
+    redis("SET", "{main}:leader", "ffff:00000000000000aa:00000000000000aa")
+    wait_until(lambda: not shown(node)["leads"], 20)
+    assert node.ctl("pause").stdout == ("no node is declared dead until "
+        "resume, once there is a leader that reads it\n")
+    assert node.ctl("--json", "resume").stdout.endswith(
+        '"confirmed":true}\n')
+    redis("DEL", "{main}:leader")
 
 
 def test_before_a_leader_is_heard(start, redis):
