@@ -10,6 +10,7 @@
 
 #include "lib/redis_tls.h"
 #include "lib/redis_url.h"
+#include "proto/ring_messages.h"
 
 static int
 is_loopback(const char *text)
@@ -39,6 +40,14 @@ check_redis(const struct settings *s, char *out, size_t out_size)
 	if (s->upstream.mode == UPSTREAM_STREAM && s->redis.url[0] == '\0') {
 		(void)snprintf(out, out_size,
 		    "upstream.mode: \"stream\" needs redis.url");
+		return -EINVAL;
+	}
+	if (s->upstream.mode == UPSTREAM_STREAM &&
+	    s->websocket.max_message > RING_IN_LARGEST) {
+		(void)snprintf(out, out_size,
+		    "websocket.max_message: upstream.mode \"stream\" takes "
+		    "messages of at most %uKiB",
+		    RING_IN_LARGEST / 1024);
 		return -EINVAL;
 	}
 	if (s->redis.url[0] != '\0' && url.tls && !REDIS_TLS_IS_BUILT) {

@@ -69,9 +69,11 @@ def test_bad_config_names_the_place(tmp_path, text, line, words):
     ({"listen": [{"address": "0.0.0.0", "port": 0}]}, "auth.mode"),
     ({"api.address": "0.0.0.0"}, "api.tokens_file"),
     ({"auth.mode": "proxy"}, "auth.trusted_proxies"),
+    ({"upstream.mode": "stream", "redis.url": "redis://127.0.0.1",
+      "websocket.max_message": (1 << 20) + 1}, "websocket.max_message"),
 ])
-def test_unsafe_config_is_refused(tmp_path, settings, word):
-    path = tmp_path / "unsafe.conf"
+def test_keys_at_odds_are_refused(tmp_path, settings, word):
+    path = tmp_path / "odd.conf"
     path.write_text(conf_text(settings))
     done = holdfastd("-n", "-c", path)
     assert done.returncode == 1 and word in done.stderr

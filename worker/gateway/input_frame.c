@@ -144,7 +144,7 @@ input_payload(struct gateway *g, struct step_work *w, const uint8_t *p,
 static uint64_t
 input_wire_max(const struct gateway *g, bool deflated)
 {
-	uint64_t max = upstream_message_max(g);
+	uint64_t max = g->worker->settings.websocket.max_message;
 
 	return deflated ? max + max / 64 + 1024 : max;
 }

@@ -104,7 +104,7 @@ message_room(struct gateway *g, size_t need)
 static int
 message_inflate(struct gateway *g, const uint8_t *p, size_t n, size_t *out_n)
 {
-	uint64_t max = upstream_message_max(g);
+	uint64_t max = g->worker->settings.websocket.max_message;
 	size_t have = 0, used, made;
 	uint8_t *copy = NULL;
 	int rc;

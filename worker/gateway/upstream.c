@@ -27,16 +27,6 @@ upstream_is_stream(const struct gateway *g)
 	return g->worker->settings.upstream.mode == UPSTREAM_STREAM;
 }
 
-uint64_t
-upstream_message_max(const struct gateway *g)
-{
-	uint64_t max = g->worker->settings.websocket.max_message;
-
-	return upstream_is_stream(g) && max > RING_IN_LARGEST ?
-	    RING_IN_LARGEST :
-	    max;
-}
-
 /* The memfd may come from a time when nobody needed this ring. */
 static int
 make(int fd)

@@ -33,9 +33,6 @@ struct upstream {
 
 bool upstream_is_stream(const struct gateway *);
 
-/* The largest message that is taken, in any mode. */
-uint64_t upstream_message_max(const struct gateway *);
-
 /* Makes and maps the ring when the mode asks for it.  Again and again, for
  * memory may have been short. */
 void upstream_apply(struct gateway *);
