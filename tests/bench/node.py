@@ -23,9 +23,9 @@ CONFIG = """\
 node = {{ id = "{id}"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
     user = ""; workers = {workers}; pin_cpus = {pin}; capacity = {capacity}; }};
 listen = ( {{ address = "127.0.0.1"; port = {port}; backlog = 65535; }} );
-websocket = {{ path = "/ws"; max_message = "16MiB"; }};
+websocket = {{ path = "/ws"; max_message = "{max_message}"; }};
 auth = {{ mode = "none"; }};
-upstream = {{ mode = "echo"; }};
+upstream = {{ mode = "{upstream}"; }};
 api = {{ address = "127.0.0.1"; port = {api_port}; }};
 admin = {{ address = "127.0.0.1"; port = {admin_port}; }};
 admission = {{ handshakes_per_second = 0; max_per_ip = 0; }};
@@ -253,7 +253,7 @@ class Node(Server):
     name = "holdfast"
 
     def __init__(self, workers=1, capacity=200000, is_pinned=True, redis=None,
-                 name="bench", more="", prefix=()):
+                 name="bench", more="", prefix=(), upstream="echo"):
         super().__init__()
         self.is_pinned = is_pinned
         self.id = name
@@ -265,7 +265,9 @@ class Node(Server):
         self.config.write_text(CONFIG.format(
             id=self.id, dir=self.dir, workers=workers, capacity=capacity,
             port=self.port, pin="true" if is_pinned else "false",
-            api_port=self.api_port, admin_port=self.admin_port))
+            api_port=self.api_port, admin_port=self.admin_port,
+            upstream=upstream,
+            max_message="1MiB" if upstream == "stream" else "16MiB"))
         if redis is not None:
             with open(self.config, "a", encoding="ascii") as config:
                 config.write(f'redis = {{ url = "{redis.url}"; }};\n'

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * redis_load: the other side of a node that hears a channel of Redis.
+ * redis_load: the other side of a node that hears a channel of Redis, and what
+ * the node's own share of the work is measured by.
  *
  *	publish	 -m documents of -s bytes to -k CHANNEL, in turn to the
  *		 clients of a ws_load with -c CONNECTIONS and --id-prefix
  *		 PREFIX (-i); -r a second, or as fast as Redis answers
  *	count	 a bare subscriber, which does nothing but count -m documents:
  *		 what there is to be had on this machine
+ *	xadd	 -m entries with data of -s bytes to 16 streams -k:PARTITION,
+ *		 with the fields that a node adds what its clients send with
  *
  * Each prints one JSON object.  count says "ready" on stderr when it hears the
  * channel.  Exit code: 0, or 2 for usage and for a Redis that goes away.
@@ -25,7 +28,7 @@
 #include "lib/parse.h"
 #include "tests/bench/common_push.h"
 
-enum { BATCH_MAX = 256, HEAD_MAX = 512, TICK_NS = 500000 };
+enum { BATCH_MAX = 256, HEAD_MAX = 512, PARTITIONS = 16, TICK_NS = 500000 };
 
 struct load {
 	const char *channel;
@@ -41,7 +44,8 @@ static _Noreturn void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: redis_load publish|count -p PORT -k CHANNEL -m MESSAGES\n"
+	    "usage: redis_load publish|count|xadd -p PORT -k CHANNEL "
+	    "-m MESSAGES\n"
 	    "\t[-c CONNECTIONS] [-i ID_PREFIX] [-r RATE] [-s BYTES]\n");
 	exit(2);
 }
@@ -207,6 +211,58 @@ count(const struct load *load, redisContext *redis)
 	    (double)(clock_mono_ns() - first_ns) / 1e9);
 }
 
+/* ---- xadd */
+
+static void
+entry_append(const struct load *load, redisContext *redis, const char *data,
+    uint64_t number)
+{
+	uint64_t client = number % load->connections;
+	char key[HEAD_MAX], id[WIRE_CLIENT_ID_LEN + 1], uuid[48], seq[24],
+	    at[24];
+	const char *argv[] = { "XADD", key, "*", "client_id", id, "node",
+		"bench", "connection", uuid, "seq", seq, "type", "text",
+		"received_at", at, "data", data };
+	enum { ARGC = sizeof(argv) / sizeof(argv[0]) };
+	size_t i, lens[ARGC];
+
+	snprintf(key, sizeof(key), "%s:%" PRIu64, load->channel,
+	    client % PARTITIONS);
+	wire_client_id_format(load->prefix, client, id);
+	snprintf(uuid, sizeof(uuid), "00000000-0000-4000-8000-%012" PRIx64,
+	    client);
+	snprintf(seq, sizeof(seq), "%" PRIu64, number / load->connections + 1);
+	snprintf(at, sizeof(at), "%" PRIu64, clock_real_ms());
+	for (i = 0; i < ARGC; i++)
+		lens[i] = strlen(argv[i]);
+	if (redisAppendCommandArgv(redis, ARGC, argv, lens) != REDIS_OK)
+		errx(2, "redis-server: %s", redis->errstr);
+}
+
+static void
+xadd(const struct load *load, redisContext *redis)
+{
+	char *data = malloc(load->size + 1);
+	uint64_t sent = 0, added, begun_ns = clock_mono_ns();
+
+	if (data == NULL)
+		err(2, "malloc");
+	memset(data, 'x', load->size);
+	data[load->size] = '\0';
+	for (added = 0; added < load->messages; added++) {
+		/* One batch is under way while the next one is made. */
+		if (added % BATCH_MAX == 0)
+			for (; sent < load->messages &&
+			     sent < added + 2ull * BATCH_MAX;
+			     sent++)
+				entry_append(load, redis, data, sent);
+		freeReplyObject(take(redis));
+	}
+	printf("{\"messages\": %" PRIu64 ", \"seconds\": %.6f}\n", sent,
+	    (double)(clock_mono_ns() - begun_ns) / 1e9);
+	free(data);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -224,6 +280,8 @@ main(int argc, char **argv)
 		publish(&load, redis);
 	else if (strcmp(argv[1], "count") == 0)
 		count(&load, redis);
+	else if (strcmp(argv[1], "xadd") == 0)
+		xadd(&load, redis);
 	else
 		usage();
 	redisFree(redis);

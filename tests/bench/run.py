@@ -21,6 +21,7 @@ import measure
 import memory
 import node
 import recovery
+import upstream
 
 BENCHES = {
     "handshake": compare.handshakes,
@@ -30,6 +31,7 @@ BENCHES = {
     "handoff": handoff.handoff,
     "100k": hundred_thousand.hundred_thousand,
     "published": backplane.published,
+    "upstream": upstream.upstream,
     "resync": backplane.resync,
     "failover": failover.failover,
 }
@@ -42,6 +44,7 @@ QUICK = {
     "handoff": {"counts": (1000,), "moves": 5},
     "100k": {"count": 30000, "seconds": 10},
     "published": {"rates": (10000,), "count": 1000, "seconds": 2},
+    "upstream": {"count": 500, "each": 40, "rounds": 1},
     "resync": {"count": 20000, "workers": 2, "processes": 2},
     "failover": {"rounds": 1, "clients": 2000, "nodes": 3, "outage_s": 8,
                  "window": 5},
