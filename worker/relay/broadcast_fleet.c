@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See api_broadcast_fleet.h.  First Redis says who is in the fleet: as long as
+ * See broadcast_fleet.h.  First Redis says who is in the fleet: as long as
  * that is not known nothing is sent.  Then this node's own rings take the
- * document or the call is refused; from then on each node has an end of its
+ * document or the order is refused; from then on each node has an end of its
  * own, and the reply tells them one by one.
  */
-#include "worker/relay/api_broadcast_fleet.h"
+#include "worker/relay/broadcast_fleet.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/relay/api_call.h"
+#include "worker/relay/broadcast.h"
 #include "worker/relay/forward.h"
 #include "worker/relay/relay.h"
 
@@ -32,12 +32,11 @@ struct fleet_node {
 };
 
 struct fleet_broadcast {
-	struct api_call *call; /* owned until the reply */
-	uint32_t left;	       /* nodes; of this one: slots */
+	struct broadcast_order order;
+	uint32_t left; /* nodes; of this one: slots */
 	uint32_t slots;
 	uint32_t count;
 	struct fleet_node *nodes; /* owned; this one is the first */
-	char message_id[API_TEXT_MAX + 1];
 };
 
 static const char *
@@ -83,20 +82,13 @@ reply(struct fleet_broadcast *broadcast)
 		    (is_taken(worst) && nodes[i].status == DELIVERY_QUEUED))
 			worst = nodes[i].status;
 	}
-	textbuf_init(&json, API_REPLY_MAX);
-	textbuf_puts(&json, "{\"message_id\":");
-	textbuf_json(&json, broadcast->message_id,
-	    strlen(broadcast->message_id));
-	textbuf_printf(&json,
-	    ",\"status\":\"%s\",\"slots\":%u,\"connections\":%llu,"
-	    "\"gateway_node_id\":",
+	broadcast_put(&json, &broadcast->order,
 	    is_taken(worst) ? status_name(worst) : "partial", broadcast->slots,
-	    (unsigned long long)sum);
-	textbuf_json(&json, nodes[0].id, strlen(nodes[0].id));
+	    sum);
 	textbuf_puts(&json, ",\"nodes\":[");
 	put_nodes(&json, broadcast);
 	textbuf_puts(&json, "]}");
-	api_reply(broadcast->call,
+	broadcast->order.done(broadcast->order.arg,
 	    worst == DELIVERY_DELIVERED	 ? 200 :
 		worst == DELIVERY_QUEUED ? 202 :
 					   207,
@@ -138,20 +130,11 @@ on_node(void *owner, uint32_t item, enum delivery_status status,
 	release(broadcast);
 }
 
-/* The call is refused, and nothing was sent. */
 static void
 refuse(struct fleet_broadcast *broadcast, enum delivery_status status,
     const char *why)
 {
-	struct api_fault fault;
-
-	if (status == DELIVERY_TOO_BIG) {
-		api_fault_set(&fault, 413, "too_big",
-		    "the document is too long for a ring");
-		api_reply_fault(broadcast->call, &fault);
-	} else {
-		api_reply_busy(broadcast->call, why);
-	}
+	broadcast_refuse(&broadcast->order, status, why);
 	free(broadcast->nodes);
 	free(broadcast);
 }
@@ -159,16 +142,16 @@ refuse(struct fleet_broadcast *broadcast, enum delivery_status status,
 static void
 send_to_nodes(struct fleet_broadcast *broadcast)
 {
-	struct api_call *call = broadcast->call;
-	struct delivery_order order = { on_node, broadcast, 1, call->wait_ms };
+	const struct broadcast_order *all = &broadcast->order;
+	struct delivery_order order = { on_node, broadcast, 1, all->wait_ms };
 	const struct forward_what what = { .kind = INBOX_BROADCAST,
-		.text = call->body,
-		.len = call->body_len };
+		.text = all->text,
+		.len = all->len };
 	struct fleet_node *node;
 
 	for (; order.item < broadcast->count; order.item++) {
 		node = &broadcast->nodes[order.item];
-		node->status = forward_to_node(call->relay, &what, &order,
+		node->status = forward_to_node(all->relay, &what, &order,
 		    node->id);
 		if (node->status == DELIVERY_PENDING)
 			broadcast->left++;
@@ -178,15 +161,15 @@ send_to_nodes(struct fleet_broadcast *broadcast)
 static void
 start(struct fleet_broadcast *broadcast)
 {
-	struct api_call *call = broadcast->call;
-	struct relay *relay = call->relay;
+	const struct broadcast_order *all = &broadcast->order;
+	struct relay *relay = all->relay;
 	uint64_t wait_ms = relay->worker->settings.api.request_timeout_ms;
 	struct delivery_order order = { on_slot, broadcast, 0,
-		call->wait_ms + (uint32_t)wait_ms };
+		all->wait_ms + (uint32_t)wait_ms };
 	enum delivery_status status;
 
-	status = delivery_broadcast(&relay->delivery, call->body,
-	    call->body_len, &order, &broadcast->slots);
+	status = delivery_broadcast(&relay->delivery, all->text, all->len,
+	    &order, &broadcast->slots);
 	if (status != DELIVERY_PENDING) {
 		refuse(broadcast, status,
 		    "a slot cannot take it now: nothing was sent");
@@ -196,7 +179,7 @@ start(struct fleet_broadcast *broadcast)
 	broadcast->left = broadcast->slots + 1;
 	send_to_nodes(broadcast);
 	shards_wake(&relay->shards);
-	api_call_drop_body(call);
+	all->taken(all->arg);
 	release(broadcast);
 }
 
@@ -204,7 +187,7 @@ start(struct fleet_broadcast *broadcast)
 static bool
 take_members(struct fleet_broadcast *broadcast, const struct redisReply *reply)
 {
-	const char *own = broadcast->call->relay->worker->settings.node.id;
+	const char *own = broadcast->order.relay->worker->settings.node.id;
 	size_t i, len, count = redis_reply_count(reply);
 	const char *id;
 
@@ -244,7 +227,7 @@ on_members(const struct redisReply *reply, enum redis_fault fault, void *arg)
 static int
 ask_members(struct fleet_broadcast *broadcast)
 {
-	struct relay *relay = broadcast->call->relay;
+	struct relay *relay = broadcast->order.relay;
 	const struct settings_redis *set = &relay->worker->settings.redis;
 	char nodes[REDIS_NAMES_MAX], node[REDIS_NAMES_MAX];
 	const char *const words[] = { "EVAL", members_script, "2", nodes, node,
@@ -257,17 +240,16 @@ ask_members(struct fleet_broadcast *broadcast)
 }
 
 void
-api_broadcast_fleet(struct api_call *call, const char *message_id)
+broadcast_fleet_start(const struct broadcast_order *order)
 {
 	struct fleet_broadcast *broadcast = calloc(1, sizeof(*broadcast));
 
 	if (broadcast == NULL) {
-		api_reply_busy(call, "no memory");
+		broadcast_refuse(order, DELIVERY_BUSY, "no memory");
 		return;
 	}
-	broadcast->call = call;
-	memcpy(broadcast->message_id, message_id, strlen(message_id));
-	if (!backplane_hears(&call->relay->backplane) ||
+	broadcast->order = *order;
+	if (!backplane_hears(&order->relay->backplane) ||
 	    ask_members(broadcast) != 0)
 		refuse(broadcast, DELIVERY_BUSY,
 		    "Redis cannot be reached: nothing was sent; ?scope=node "
