@@ -69,12 +69,13 @@ _holdfastctl() {
 
 	case $command in
 	'')
-		words='status workers clients where send dispatch kick reload restart
-		    upgrade drain undrain stop log-level config events top version
+		words='status workers clients where send dispatch kick broadcast reload
+		    restart upgrade drain undrain stop log-level config events top version
 		    nodes fleet pause resume ack'
 		;;
 	clients) options='--filter --limit --offset --slot --columns' ;;
 	kick) options='--code --reason' ;;
+	broadcast) options='--node' ;;
 	stop) options='--now' ;;
 	restart) options='--keepers' ;;
 	upgrade) options='--binary --wait' ;;

@@ -29,5 +29,7 @@ void control_client_ended(struct control_client *client);
 
 /* control_relay.c: where a client is that is not connected here. */
 void control_ask_where(struct control_call *call);
+/* A command, see control.h. */
+void control_run_broadcast(struct control_call *call);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "supervisor/control/control.h"
+#include "supervisor/control/control_client.h"
 #include "supervisor/supervisor.h"
 
 static void
@@ -70,6 +70,7 @@ const struct control_command control_commands[] = {
 	{ "send", control_run_send },
 	{ "dispatch", control_run_dispatch },
 	{ "kick", control_run_kick },
+	{ "broadcast", control_run_broadcast },
 	{ "reload", control_run_reload },
 	{ "restart", control_run_restart },
 	{ "upgrade", control_run_upgrade },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * send, dispatch and kick on the control socket, and where for clients of other
- * nodes: carried out by the relay.
+ * send, dispatch, kick and broadcast on the control socket, and where for
+ * clients of other nodes: carried out by the relay.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ static bool
 is_good(const char *status)
 {
 	static const char *const good[] = { "delivered", "queued",
-		"disconnected", "connected" };
+		"disconnected", "connected", "done" };
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -111,20 +111,11 @@ cancel(struct control_call *call)
 }
 
 static void
-ask(struct control_call *call, struct relay_request_spec *spec)
+ask_relay(struct control_call *call, struct relay_request_spec *spec)
 {
 	struct relay_request *request;
 	int rc;
 
-	spec->client = control_arg_text(call, "client");
-	if (spec->client == NULL || spec->client[0] == '\0' ||
-	    strlen(spec->client) > RECORD_ID_MAX) {
-		control_fail(call, "bad_request", CONTROL_EXIT_USAGE,
-		    "client: a client id is wanted");
-		return;
-	}
-	if (spec->done == NULL)
-		spec->done = on_answer;
 	spec->arg = call;
 	rc = relay_request_send(call->sup, spec, &request);
 	if (rc != 0) {
@@ -134,6 +125,21 @@ ask(struct control_call *call, struct relay_request_spec *spec)
 	}
 	call->state = request;
 	call->cancel = cancel;
+}
+
+static void
+ask(struct control_call *call, struct relay_request_spec *spec)
+{
+	spec->client = control_arg_text(call, "client");
+	if (spec->client == NULL || spec->client[0] == '\0' ||
+	    strlen(spec->client) > RECORD_ID_MAX) {
+		control_fail(call, "bad_request", CONTROL_EXIT_USAGE,
+		    "client: a client id is wanted");
+		return;
+	}
+	if (spec->done == NULL)
+		spec->done = on_answer;
+	ask_relay(call, spec);
 }
 
 void
@@ -152,20 +158,56 @@ control_run_send(struct control_call *call)
 	ask(call, &spec);
 }
 
+static bool
+take_document(struct control_call *call, struct relay_request_spec *spec)
+{
+	spec->payload = control_arg_text(call, "document");
+	if (spec->payload == NULL) {
+		control_fail(call, "bad_request", CONTROL_EXIT_USAGE,
+		    "document: it is missing");
+		return false;
+	}
+	spec->payload_len = strlen(spec->payload);
+	return true;
+}
+
 void
 control_run_dispatch(struct control_call *call)
 {
 	struct relay_request_spec spec = { .verb = "dispatch" };
-	const char *document = control_arg_text(call, "document");
 
-	if (document == NULL) {
-		control_fail(call, "bad_request", CONTROL_EXIT_USAGE,
-		    "document: the dispatch document is missing");
+	if (take_document(call, &spec))
+		ask(call, &spec);
+}
+
+static void
+on_broadcast(const char *status, const char *text, const char *node, void *arg)
+{
+	struct control_call *call = arg;
+	json_t *answer;
+
+	call->state = NULL;
+	call->cancel = NULL;
+	if (has_failed(call, status, text, node))
 		return;
-	}
-	spec.payload = document;
-	spec.payload_len = strlen(document);
-	ask(call, &spec);
+	answer = text == NULL ? NULL : json_loads(text, 0, NULL);
+	if (answer == NULL)
+		control_fail(call, "relay_unavailable", CONTROL_EXIT_REFUSED,
+		    "the relay's answer makes no sense");
+	else
+		control_done(call, answer);
+}
+
+void
+control_run_broadcast(struct control_call *call)
+{
+	struct relay_request_spec spec = { .verb = "broadcast",
+		.client = "",
+		.is_node_scope = control_arg_bool(call, "node_only"),
+		.done = on_broadcast };
+
+	if (take_document(call, &spec))
+		ask_relay(call, &spec);
 }
 
 void

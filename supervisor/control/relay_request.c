@@ -91,6 +91,8 @@ tell_relay(struct supervisor *sup, const struct relay_request_spec *spec,
 	message.payload.data = (uint8_t *)(uintptr_t)spec->payload;
 	message.has_code = spec->code != 0;
 	message.code = spec->code;
+	message.has_is_node_scope = spec->is_node_scope;
+	message.is_node_scope = spec->is_node_scope;
 	return slot_link_send(&sup->relay->to_tenant, MSG_REQUEST,
 	    &message.base, NULL, 0);
 }

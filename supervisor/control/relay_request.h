@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Operators' requests that the relay carries out (send, dispatch, kick, where):
- * numbered, sent over its tenant channel, and given up at a deadline.
+ * Operators' requests that the relay carries out (send, dispatch, kick, where,
+ * broadcast): numbered, sent over its tenant channel, and given up at a
+ * deadline.
  */
 #ifndef HOLDFAST_CONTROL_RELAY_REQUEST_H
 #define HOLDFAST_CONTROL_RELAY_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -34,11 +36,12 @@ struct relay_requests {
 };
 
 struct relay_request_spec {
-	const char *verb; /* "send", "dispatch", "kick", "where" */
+	const char *verb; /* "send", "dispatch", "kick", "where", "broadcast" */
 	const char *client;
 	const void *payload;
 	size_t payload_len;
 	uint32_t code; /* 0: none */
+	bool is_node_scope;
 	relay_request_cb *done;
 	void *arg;
 };

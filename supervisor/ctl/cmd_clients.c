@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clients, where, send, dispatch and kick.
+ * clients, where, send, dispatch, kick and broadcast.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/random.h"
 #include "supervisor/ctl/ctl_columns.h"
@@ -178,13 +179,14 @@ show_status_word(struct ctl *ctl, json_t *request)
 	return code;
 }
 
-/* The document, or NULL: the payload is no JSON. */
+/* With args[first] as its type and perhaps the payload behind that; or NULL:
+ * the payload is no JSON.  client NULL: for all. */
 static char *
-document_new(const struct ctl *ctl)
+document_new(const struct ctl *ctl, const char *client, int first)
 {
-	json_t *payload = ctl->arg_count < 3 ?
+	json_t *payload = ctl->arg_count < first + 2 ?
 	    json_null() :
-	    json_loads(ctl->args[2], JSON_DECODE_ANY, NULL);
+	    json_loads(ctl->args[first + 1], JSON_DECODE_ANY, NULL);
 	char message_id[32];
 	json_t *document;
 	char *text;
@@ -193,31 +195,93 @@ document_new(const struct ctl *ctl)
 		return NULL;
 	snprintf(message_id, sizeof(message_id), "ctl-%016llx",
 	    (unsigned long long)random_u64());
-	document = json_pack("{s:s, s:s, s:s, s:o}", "target_client_id",
-	    ctl->args[0], "message_id", message_id, "event_type", ctl->args[1],
+	document = json_pack("{s:s*, s:s, s:s, s:o}", "target_client_id",
+	    client, "message_id", message_id, "event_type", ctl->args[first],
 	    "payload", payload);
 	text = json_dumps(document, JSON_COMPACT);
 	json_decref(document);
 	return text;
 }
 
+/* Takes request. */
+static int
+add_document(const struct ctl *ctl, json_t *request, const char *client,
+    int first)
+{
+	char *document = document_new(ctl, client, first);
+
+	if (document == NULL) {
+		json_decref(request);
+		return ctl_fail(ctl, CTL_USAGE, "usage",
+		    "the payload must be JSON, such as '\"text\"'");
+	}
+	json_object_set_new(request, "document", json_string(document));
+	free(document);
+	return CTL_DONE;
+}
+
 int
 cmd_dispatch(struct ctl *ctl)
 {
 	json_t *request;
-	char *document;
 	int code = check_words(ctl);
 
 	if (code != CTL_DONE)
 		return code;
-	document = document_new(ctl);
-	if (document == NULL)
-		return ctl_fail(ctl, CTL_USAGE, "usage",
-		    "the payload must be JSON, such as '\"text\"'");
 	request = client_request(ctl, "dispatch");
-	json_object_set_new(request, "document", json_string(document));
-	free(document);
-	return show_status_word(ctl, request);
+	code = add_document(ctl, request, ctl->args[0], 1);
+	return code != CTL_DONE ? code : show_status_word(ctl, request);
+}
+
+static int
+show_broadcast(const json_t *answer)
+{
+	const json_t *nodes = json_object_get(answer, "nodes"), *node;
+	struct ctl_table table;
+	size_t i;
+
+	ctl_put_line("%s: %lld connections", ctl_text(answer, "status"),
+	    (long long)ctl_int(answer, "connections"));
+	if (nodes == NULL)
+		return CTL_DONE;
+	ctl_table_init(&table);
+	ctl_table_column(&table, "NODE", CTL_LEFT);
+	ctl_table_column(&table, "STATUS", CTL_LEFT);
+	ctl_table_column(&table, "CONNECTIONS", CTL_RIGHT);
+	json_array_foreach(nodes, i, node) {
+		ctl_table_cell(&table, ctl_text(node, "node_id"));
+		ctl_table_cell(&table, ctl_text(node, "status"));
+		ctl_table_cellf(&table, "%lld",
+		    (long long)ctl_int(node, "connections"));
+	}
+	return ctl_put_table(&table);
+}
+
+int
+cmd_broadcast(struct ctl *ctl)
+{
+	json_t *request, *answer;
+	int code = check_words(ctl);
+
+	if (code != CTL_DONE)
+		return code;
+	request = json_pack("{s:s, s:b}", "command", "broadcast", "node_only",
+	    (ctl->options.given & CTL_OPT_NODE) != 0);
+	code = add_document(ctl, request, NULL, 0);
+	if (code == CTL_DONE)
+		code = ctl_ask(ctl, request, NULL, NULL, &answer);
+	if (code != CTL_DONE)
+		return code;
+	if (ctl->options.json)
+		ctl_put_json(answer);
+	else
+		code = show_broadcast(answer);
+	/* Some node has not taken it. */
+	if (code == CTL_DONE &&
+	    strcmp(ctl_text(answer, "status"), "partial") == 0)
+		code = CTL_REFUSED;
+	json_decref(answer);
+	return code;
 }
 
 int

@@ -33,6 +33,8 @@ const struct ctl_command ctl_commands[] = {
 	    "send a client a dispatch document" },
 	{ "kick", "CLIENT", 1, 1, CTL_OPT_CODE | CTL_OPT_REASON, SLOW_MS,
 	    cmd_kick, "close a client's connection" },
+	{ "broadcast", "TYPE [JSON]", 1, 2, CTL_OPT_NODE, SLOW_MS,
+	    cmd_broadcast, "send all clients of the fleet a document" },
 	{ "reload", "", 0, 0, 0, SOON_MS, cmd_reload,
 	    "read the configuration again" },
 	{ "restart", "", 0, 0, CTL_OPT_KEEPERS, SLOW_MS, cmd_restart,
@@ -149,7 +151,8 @@ ctl_command_usage(FILE *file)
 	fputs("\n"
 	      "clients: --filter TEXT --limit N --offset N --slot N"
 	      " --columns A,B,..\n"
-	      "kick: --code N --reason TEXT    stop: --now\n"
+	      "kick: --code N --reason TEXT    broadcast: --node"
+	      "    stop: --now\n"
 	      "drain: --within TIME --profile evacuate|gentle --plan --wait"
 	      " --force\n"
 	      "upgrade: --binary PATH --wait --force\n"

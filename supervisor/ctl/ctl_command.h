@@ -41,6 +41,7 @@ int cmd_clients(struct ctl *ctl);
 int cmd_where(struct ctl *ctl);
 int cmd_send(struct ctl *ctl);
 int cmd_kick(struct ctl *ctl);
+int cmd_broadcast(struct ctl *ctl);
 int cmd_dispatch(struct ctl *ctl);
 int cmd_reload(struct ctl *ctl);
 int cmd_restart(struct ctl *ctl);

@@ -40,6 +40,7 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, 'n' },
 	{ "force", no_argument, NULL, 'O' },
 	{ "keepers", no_argument, NULL, 'k' },
+	{ "node", no_argument, NULL, 'D' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -82,6 +83,7 @@ static const struct row {
 	    0 },
 	{ 'W', FLAG, CTL_OPT_WAIT, 0, 0, 0 },
 	{ 'k', FLAG, CTL_OPT_KEEPERS, 0, 0, 0 },
+	{ 'D', FLAG, CTL_OPT_NODE, 0, 0, 0 },
 	{ 'O', FLAG, CTL_OPT_FORCE, 0, 0, 0 },
 	{ 'f', FLAG, CTL_OPT_FOLLOW, 0, 0, 0 },
 	{ 'y', TIME, CTL_OPT_SINCE, offsetof(struct ctl_options, since_ms), 0,

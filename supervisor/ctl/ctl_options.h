@@ -33,6 +33,7 @@ enum {
 	CTL_OPT_KEEPERS = 1 << 20,
 	CTL_OPT_BINARY = 1 << 21,
 	CTL_OPT_FORCE = 1 << 22,
+	CTL_OPT_NODE = 1 << 23,
 };
 
 struct ctl_options {

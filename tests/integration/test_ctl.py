@@ -86,6 +86,14 @@ def test_send_and_kick(node):
         assert refused.returncode == 1 and "no connection" in refused.stderr
 
 
+def test_broadcast(node):
+    with Client(node, "alice") as alice:
+        assert node.ctl("broadcast", "notice", '"x"').stdout == \
+            "delivered: 1 connections\n"
+        assert json.loads(alice.take_message())["payload"] == "x"
+    assert node.ctl("broadcast", check=False).returncode == 2
+
+
 def test_reload(node):
     with Client(node) as client:
         node.configure({"websocket.max_queue": "2MiB"})

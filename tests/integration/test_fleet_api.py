@@ -174,6 +174,38 @@ def test_broadcast(fleet):
         client.close()
 
 
+def test_operators_broadcast(fleet, redis):
+    a, b = fleet("a", {"api.request_timeout": "1s"}), fleet("b")
+    with Client(a, "ann") as ann, Client(b, "bob") as bob:
+        said = a.ctl("broadcast", "notice", '{"n": 1}').stdout
+        assert said.startswith("delivered: 2 connections\n")
+        assert [line.split() for line in said.splitlines()[2:]] == [
+            ["a", "delivered", "1"], ["b", "delivered", "1"]]
+        for client in (ann, bob):
+            got = json.loads(client.take_message())
+            assert got.pop("message_id").startswith("ctl-")
+            assert got == {"event_type": "notice", "payload": {"n": 1}}
+        assert b.ctl("broadcast", "--node", "notice").stdout == \
+            "delivered: 1 connections\n"
+        assert json.loads(bob.take_message())["payload"] is None
+        assert ann.is_quiet()
+        assert a.ctl("broadcast", "x", "{", check=False).returncode == 2
+        assert a.ctl("broadcast", "x" * 201, check=False).returncode == 1
+        # One that never answers.
+        redis("ZADD", "{main}:nodes", "1", "gone")
+        redis("HSET", "{main}:node:gone", "state", "healthy")
+        late = a.ctl("--json", "broadcast", "notice", check=False)
+        assert late.returncode == 1
+        answer = json.loads(late.stdout)
+        assert (answer["status"], answer["connections"]) == ("partial", 2)
+        assert by_node(answer)["gone"] == ("unknown", 0)
+        redis.kill()
+        wait_until(lambda: not is_joined(a))
+        refused = a.ctl("broadcast", "notice", check=False)
+        assert refused.returncode == 1 and "nothing was sent" in refused.stderr
+        assert a.ctl("broadcast", "--node", "notice").returncode == 0
+
+
 def test_broadcast_with_faults(fleet, redis):
     """Who is dead is unknown in time, who does not keep up is busy; without
     Redis nothing is sent, but to this node if that is asked for."""

@@ -81,7 +81,8 @@ static const char *
 refuse(const Holdfast__Request *request, enum inbox_kind kind)
 {
 	if (kind == INBOX_KIND_MAX)
-		return "the relay knows send, dispatch, kick and where";
+		return "the relay knows send, dispatch, kick, where and "
+		       "broadcast";
 	if (!api_client_id_ok(request->client, strlen(request->client)))
 		return "a client id has 1 to 100 printable ASCII characters "
 		       "and no blank";
@@ -158,6 +159,10 @@ operator_request(struct relay *relay, const Holdfast__Request *request)
 	const char *problem;
 	char *text;
 
+	if (strcmp(request->verb, "broadcast") == 0) {
+		operator_broadcast(relay, request);
+		return;
+	}
 	problem = refuse(request, is_where ? INBOX_TEXT : kind);
 	if (problem != NULL) {
 		operator_reply(relay, request->id, "refused", problem, NULL);

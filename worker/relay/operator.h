@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests of the operator (`holdfastctl send`, `dispatch`, `kick` and
- * `where`), which the supervisor hands on as MSG_REQUEST and which MSG_REPLY
- * answers.
+ * Requests of the operator (`holdfastctl send`, `dispatch`, `kick`,
+ * `where` and `broadcast`), which the supervisor hands on as MSG_REQUEST and
+ * which MSG_REPLY answers.
  */
 #ifndef HOLDFAST_RELAY_OPERATOR_H
 #define HOLDFAST_RELAY_OPERATOR_H
@@ -23,5 +23,7 @@ void operator_reply(struct relay *, uint64_t id, const char *status,
 
 /* Where Redis says that the client is. */
 void operator_where(struct relay *, uint64_t id, const char *client);
+/* The text of the reply is the API's answer. */
+void operator_broadcast(struct relay *, const Holdfast__Request *);
 
 #endif
