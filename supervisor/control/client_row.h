@@ -13,10 +13,6 @@
 #include "proto/table.h"
 #include "supervisor/slot/slot.h"
 
-/* Text of an IPv4, mapped or IPv6 address. */
-#define CLIENT_ADDRESS_SIZE 46
-void client_row_address(const uint8_t addr[16], char out[CLIENT_ADDRESS_SIZE]);
-
 /* filter: part of a client id or of an address; with '*' or '?' a pattern for
  * the whole; NULL or "" for all. */
 bool client_row_matches(const struct record_view *view, const char *filter);
