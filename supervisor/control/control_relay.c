@@ -15,7 +15,7 @@ static bool
 is_good(const char *status)
 {
 	static const char *const good[] = { "delivered", "queued",
-		"disconnected", "connected", "done" };
+		"disconnected", "connected", "registered", "done" };
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -90,17 +90,41 @@ registered_row(const char *text, const char *client, const char *node)
 	return row;
 }
 
+/* Its node's own word; NULL: it makes no sense. */
+static json_t *
+live_row(const char *text, const char *client, const char *node)
+{
+	json_t *row = text == NULL ? NULL : json_loads(text, 0, NULL);
+	const char *id = json_string_value(json_object_get(row, "client_id"));
+
+	if (id == NULL || strcmp(id, client) != 0) {
+		json_decref(row);
+		return NULL;
+	}
+	json_object_set_new(row, "node", control_text(node));
+	return row;
+}
+
 static void
 on_where(const char *status, const char *text, const char *node, void *arg)
 {
 	struct control_call *call = arg;
 	const char *client = control_arg_text(call, "client");
+	json_t *row = NULL;
 
 	call->state = NULL;
 	call->cancel = NULL;
-	if (!has_failed(call, status, text, node))
-		control_done(call,
-		    registered_row(text, client, node == NULL ? "" : node));
+	if (has_failed(call, status, text, node))
+		return;
+	if (node == NULL)
+		node = "";
+	if (strcmp(status, "connected") == 0)
+		row = live_row(text, client, node);
+	if (row == NULL)
+		row = registered_row(strcmp(status, "registered") == 0 ? text :
+									 NULL,
+		    client, node);
+	control_done(call, row);
 }
 
 static void

@@ -130,10 +130,13 @@ show_where(const json_t *row)
 	ctl_table_column(&table, NULL, CTL_LEFT);
 	ctl_table_cell(&table, "node");
 	ctl_table_cell(&table, ctl_text(row, "node"));
+	if (json_is_true(json_object_get(row, "registered"))) {
+		ctl_table_cell(&table, "registered");
+		ctl_table_cell(&table, "its node does not answer");
+	}
 	for (i = 0; (column = ctl_columns_all(i)) != NULL; i++) {
-		/* of another node's client that is what was registered */
-		if (json_is_true(json_object_get(row, "registered")) &&
-		    json_object_get(row, column->name) == NULL)
+		/* Of other nodes' clients not everything is known. */
+		if (json_object_get(row, column->name) == NULL)
 			continue;
 		ctl_table_cell(&table, column->name);
 		column->show(row, column->name, &table);

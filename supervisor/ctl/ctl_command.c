@@ -25,7 +25,7 @@ const struct ctl_command ctl_commands[] = {
 	    CTL_OPT_FILTER | CTL_OPT_LIMIT | CTL_OPT_OFFSET | CTL_OPT_SLOT |
 		CTL_OPT_COLUMNS,
 	    SLOW_MS, cmd_clients, "connections" },
-	{ "where", "CLIENT", 1, 1, 0, SOON_MS, cmd_where,
+	{ "where", "CLIENT", 1, 1, 0, SLOW_MS, cmd_where,
 	    "one client's connection" },
 	{ "send", "CLIENT TEXT", 2, 2, 0, SLOW_MS, cmd_send,
 	    "send a text message to a client" },

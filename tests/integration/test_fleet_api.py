@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What the API and holdfastctl do for clients of other nodes, and to all."""
+import concurrent.futures
 import json
 import random
 import threading
@@ -52,6 +53,10 @@ def test_disconnect(fleet, redis):
     wait_until(lambda: route(redis, "bob") is None)
     assert kick(a, "bob")[0] == 404
     redis("SET", "user-route:ghost", "b")
+    refused = a.ctl("where", "ghost", check=False)
+    assert refused.returncode == 1 and "no connection" in refused.stderr
+    wait_until(lambda: route(redis, "ghost") is None)
+    redis("SET", "user-route:ghost", "b")
     status, answer = kick(a, "ghost")
     assert (status, answer["error"]) == (404, "not_connected")
     wait_until(lambda: route(redis, "ghost") is None)
@@ -65,6 +70,14 @@ def test_node_that_is_gone(fleet, redis):
     for words in (("kick", "ghost"), ("send", "ghost", "x")):
         assert a.ctl(*words, check=False).returncode == 1  # busy
     redis("DEL", "inbox:gone")
+    redis("HSET", "node-clients:gone", "ghost", json.dumps({
+        "client_id": "ghost", "gateway_node_id": "gone",
+        "ip_address": "10.1.2.3", "established_at": "2026-01-02T03:04:05Z"}))
+    row = a.control("where", client="ghost")
+    assert (row["node"], row["address"], row["registered"]) == \
+        ("gone", "10.1.2.3", True)
+    assert "its node does not answer" in a.ctl("where", "ghost").stdout
+    redis("DEL", "inbox:gone")
     late = a.ctl("kick", "ghost", check=False)
     assert late.returncode == 4 and "node gone" in late.stderr
 
@@ -76,8 +89,18 @@ def test_operator(fleet, redis):
         wait_until(lambda: route(redis, "bob") == "b")
         row = a.control("where", client="bob")
         assert (row["node"], row["client_id"]) == ("b", "bob")
-        assert row["address"] == "127.0.0.1" and row["registered"]
-        assert "established_at" in a.ctl("where", "bob").stdout
+        known = b.control("where", client="bob")
+        for key in ("slot", "record", "state", "address", "port",
+                    "established_at", "uuid"):
+            assert row[key] == known[key], key
+        assert "registered" not in row
+        bob.echo("counted")
+        wait_until(lambda: a.control("where", client="bob")["messages_in"]
+                   == 1)
+        shown = dict(line.split(None, 1) for line
+                     in a.ctl("where", "bob").stdout.splitlines())
+        assert (shown["node"], shown["slot"]) == ("b", "g0")
+        assert "registered" not in shown and "listener" not in shown
         assert a.ctl("send", "bob", "hello \u00e9").stdout == \
             "delivered by b\n"
         assert bob.take_message().decode() == "hello \u00e9"
@@ -149,6 +172,25 @@ def test_without_redis(fleet, redis):
             ("a", 1, "ready")
         assert a.ctl("send", "ann", "here").stdout == "delivered by a\n"
         assert ann.take_message() == b"here"
+
+@pytest.mark.parametrize("row", [
+    7, "", "[1]", "{", '{"client_id":"other"}', "x" * 5000, None])
+def test_where_of_nonsense(fleet, redis, row):
+    """A row that is none is as if there was no answer."""
+    a = fleet("a")
+    redis("SET", "user-route:ghost", "fake")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(a.control, "where", client="ghost")
+        (_, words), = wait_until(lambda: redis("XRANGE", "inbox:fake", "-",
+                                               "+"))
+        entry = dict(zip(words[::2], words[1::2]))
+        assert (entry["k"], entry["c"], entry["r"]) == ("where", "ghost", "a")
+        redis("PUBLISH", "channel:a", json.dumps(
+            {"holdfast": "receipt", "token": entry["t"],
+             "status": "delivered", "row": row}))
+        answer = asked.result()
+    assert answer == {"node": "fake", "client_id": "ghost",
+                      "registered": True}
 
 
 def test_broadcast(fleet):

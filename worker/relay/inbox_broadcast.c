@@ -4,6 +4,7 @@
  * the other.  Before each the slot is written down, so that whoever goes on,
  * this relay when a ring has room again or the next one, knows which have it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +27,15 @@ struct inbox_broadcast {
 static void
 release(struct inbox_broadcast *broadcast)
 {
+	char number[24];
+
 	if (--broadcast->left > 0)
 		return;
+	snprintf(number, sizeof(number), "%llu",
+	    (unsigned long long)broadcast->connections);
 	inbox_asker_tell(&broadcast->asker,
 	    broadcast->all ? DELIVERY_DELIVERED : DELIVERY_QUEUED,
-	    &broadcast->connections);
+	    "connections", number);
 	free(broadcast);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Takes entries (see inbox_entry.h).  What is for one client goes into the ring
- * of its slot; inbox_broadcast.c has what is for all.
+ * of its slot; inbox_broadcast.c has what is for all, inbox_where.c what only
+ * asks.
  */
 #include "worker/relay/inbox_entry.h"
 
@@ -15,7 +16,7 @@
 #include "worker/relay/operator.h"
 #include "worker/relay/relay.h"
 
-#define RECEIPT_MAX 512u
+#define RECEIPT_MAX 4096u
 
 /* Whom an entry is for, and what that client gets. */
 struct letter {
@@ -37,7 +38,7 @@ inbox_asker_init(struct inbox_asker *asker, struct relay *relay,
 
 void
 inbox_asker_tell(const struct inbox_asker *asker, enum delivery_status status,
-    const uint64_t *connections)
+    const char *name, const char *value)
 {
 	char channel[REDIS_NAMES_MAX];
 	const char *words[] = { "PUBLISH", channel, NULL, NULL };
@@ -50,9 +51,8 @@ inbox_asker_tell(const struct inbox_asker *asker, enum delivery_status status,
 	textbuf_json(&json, asker->token, strlen(asker->token));
 	textbuf_printf(&json, ",\"status\":\"%s\"",
 	    delivery_status_name(status));
-	if (connections != NULL)
-		textbuf_printf(&json, ",\"connections\":%llu",
-		    (unsigned long long)*connections);
+	if (name != NULL)
+		textbuf_printf(&json, ",\"%s\":%s", name, value);
 	textbuf_putc(&json, '}');
 	redis_names_channel(&asker->relay->worker->settings.redis, asker->node,
 	    channel);
@@ -71,7 +71,7 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 	(void)item;
 	(void)position;
 	if (asker != NULL)
-		inbox_asker_tell(asker, status, NULL);
+		inbox_asker_tell(asker, status, NULL, NULL);
 	free(asker);
 }
 
@@ -229,6 +229,8 @@ take_other(struct inbox *inbox, const struct inbox_fields *entry)
 	}
 	if (entry->client[0] == '\0')
 		return bad(inbox, "field c is no client id");
+	if (entry->kind == INBOX_WHERE)
+		return inbox_where_take(inbox, entry);
 	if (entry->kind == INBOX_KICK &&
 	    (entry->len > OPERATOR_REASON_MAX ||
 		memchr(entry->text, '\0', entry->len) != NULL))
@@ -247,6 +249,7 @@ take(struct inbox *inbox, const struct inbox_fields *entry)
 	case INBOX_TEXT:
 	case INBOX_KICK:
 	case INBOX_BROADCAST:
+	case INBOX_WHERE:
 		return take_other(inbox, entry);
 	default:
 		return bad(inbox, "field k is not known");
@@ -282,7 +285,7 @@ inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
 		return false;
 	if (status != DELIVERY_PENDING) {
 		inbox_asker_init(&asker, inbox->relay, &entry);
-		inbox_asker_tell(&asker, status, NULL);
+		inbox_asker_tell(&asker, status, NULL, NULL);
 	}
 	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_ENTRIES, 1);
 	taken(inbox, &entry);

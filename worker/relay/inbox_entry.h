@@ -31,9 +31,9 @@ struct inbox_asker {
 
 void inbox_asker_init(struct inbox_asker *, struct relay *,
     const struct inbox_fields *);
-/* connections: of a broadcast. */
+/* With one more member, whose value is JSON; name NULL: without. */
 void inbox_asker_tell(const struct inbox_asker *, enum delivery_status,
-    const uint64_t *connections);
+    const char *name, const char *value);
 
 /* Writes down what is about to be put in which ring: a message or kick for that
  * target, or a slot's part of a broadcast (target->rec RECORD_NONE). */
@@ -44,6 +44,10 @@ void inbox_intend(struct inbox *, const struct inbox_id *,
  * the asker will be told; DELIVERY_BUSY: some have it, and the rest is to be
  * done by another call. */
 enum delivery_status inbox_broadcast_take(struct inbox *,
+    const struct inbox_fields *);
+
+/* Tells what is known of a client.  DELIVERY_PENDING: it was told. */
+enum delivery_status inbox_where_take(struct inbox *,
     const struct inbox_fields *);
 
 #endif

@@ -17,6 +17,7 @@ static const char *const kind_names[INBOX_KIND_MAX] = {
 	[INBOX_KICK] = "kick",
 	[INBOX_BROADCAST] = "broadcast",
 	[INBOX_CANARY] = "canary",
+	[INBOX_WHERE] = "where",
 };
 
 const char *

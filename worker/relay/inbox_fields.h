@@ -24,6 +24,7 @@ enum inbox_kind {
 	INBOX_KICK,	 /* client c is to be closed with code n, m: why */
 	INBOX_BROADCAST, /* m: for every connection */
 	INBOX_CANARY,	 /* t: its token */
+	INBOX_WHERE,	 /* what is known of client c is to be told */
 	INBOX_KIND_MAX
 };
 

@@ -21,7 +21,8 @@ void operator_request(struct relay *, const Holdfast__Request *);
 void operator_reply(struct relay *, uint64_t id, const char *status,
     const char *text, const char *node);
 
-/* Where Redis says that the client is. */
+/* Of a client of another node: "connected", and as text the row that it has, or
+ * "registered" and what Redis has, when it does not answer. */
 void operator_where(struct relay *, uint64_t id, const char *client);
 /* The text of the reply is the API's answer. */
 void operator_broadcast(struct relay *, const Holdfast__Request *);

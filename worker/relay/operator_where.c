@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * `holdfastctl where` for a client that is not connected here: its route, and
- * as the text of the reply what its node has registered.
+ * `holdfastctl where` for a client that is not connected here: its route says
+ * which node has it, and that node is asked for its row.  When it does not
+ * answer in time there is yet what it has registered.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/conn_row.h"
+#include "worker/relay/forward.h"
 #include "worker/relay/operator.h"
 #include "worker/relay/registration.h"
 #include "worker/relay/relay.h"
@@ -15,6 +18,7 @@ struct where {
 	uint64_t id;
 	char client[RECORD_ID_MAX + 1];
 	char node[ROUTE_NODE_MAX + 1];
+	char registered[REGISTRATION_MAX + 1]; /* "": not known */
 };
 
 static void
@@ -23,6 +27,45 @@ end(struct where *where, const char *status, const char *text)
 	operator_reply(where->relay, where->id, status, text,
 	    where->node[0] != '\0' ? where->node : NULL);
 	free(where);
+}
+
+static void
+end_registered(struct where *where)
+{
+	end(where, "registered",
+	    where->registered[0] != '\0' ? where->registered : NULL);
+}
+
+static void
+on_row(void *owner, uint32_t item, enum delivery_status status,
+    uint64_t position)
+{
+	struct where *where = owner;
+	const char *row = where->relay->receipt_row;
+
+	(void)item;
+	(void)position;
+	if (status == DELIVERY_NOT_CONNECTED)
+		end(where, "not_connected", NULL);
+	else if (status == DELIVERY_DELIVERED && row != NULL &&
+	    strlen(row) <= CONN_ROW_MAX)
+		end(where, "connected", row);
+	else
+		end_registered(where);
+}
+
+static void
+ask_owner(struct where *where)
+{
+	const struct delivery_order order = { on_row, where, 0, 0 };
+	const struct forward_what what = { .kind = INBOX_WHERE,
+		.client = where->client,
+		.client_len = strlen(where->client),
+		.text = "" };
+
+	if (forward_to_node(where->relay, &what, &order, where->node) !=
+	    DELIVERY_PENDING)
+		end_registered(where);
 }
 
 static void
@@ -39,10 +82,10 @@ on_registration(const struct redisReply *reply, enum redis_fault fault,
 		return;
 	}
 	text = redis_reply_text(reply, &len);
-	if (text == NULL || len > REGISTRATION_MAX || strlen(text) != len ||
-	    registration_established(text, len, &unused_ms) != 0)
-		text = NULL;
-	end(where, "connected", text);
+	if (text != NULL && len <= REGISTRATION_MAX && strlen(text) == len &&
+	    registration_established(text, len, &unused_ms) == 0)
+		memcpy(where->registered, text, len);
+	ask_owner(where);
 }
 
 static void

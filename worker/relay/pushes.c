@@ -27,7 +27,7 @@ typedef void word_handler(struct relay *, const json_t *);
 
 static word_handler on_replaced, on_receipt, on_canary, on_mark;
 
-#define MAX_FIELDS 4u
+#define MAX_FIELDS 5u
 
 static const struct word {
 	const char *name;
@@ -45,8 +45,9 @@ static const struct word {
 	    { { "holdfast", API_TEXT, true, 32 },
 		{ "token", API_TEXT, true, 20 },
 		{ "status", API_TEXT, true, 32 },
-		{ "connections", API_WHOLE, false, UINT32_MAX } },
-	    4 },
+		{ "connections", API_WHOLE, false, UINT32_MAX },
+		{ "row", API_ANY, false, 0 } },
+	    5 },
 	{ "canary", on_canary,
 	    { { "holdfast", API_TEXT, true, 32 },
 		{ "token", API_TEXT, true, CANARY_TOKEN_MAX } },
@@ -85,8 +86,10 @@ on_replaced(struct relay *relay, const json_t *word)
 static void
 on_receipt(struct relay *relay, const json_t *word)
 {
+	relay->receipt_row = text_of(word, "row");
 	forward_receipt(relay, text_of(word, "token"), text_of(word, "status"),
 	    (uint64_t)json_number_value(json_object_get(word, "connections")));
+	relay->receipt_row = NULL;
 }
 
 static void

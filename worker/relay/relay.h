@@ -53,9 +53,10 @@ struct relay {
 	struct changeover changeover;
 	struct ingress ingress;
 	size_t forward_bytes; /* of documents for other nodes, see forward.h */
-	struct event *tick;   /* owned; once a second */
-	struct event *rebind; /* owned; runs while a slot is stale */
-	struct event *leave;  /* owned; runs while it takes leave */
+	const char *receipt_row; /* borrowed while such a receipt is told */
+	struct event *tick;	 /* owned; once a second */
+	struct event *rebind;	 /* owned; runs while a slot is stale */
+	struct event *leave;	 /* owned; runs while it takes leave */
 	bool stale[SLOT_MAX_WORKERS]; /* its fds have changed */
 	uint64_t leaving_since_ms;    /* while leave runs */
 	bool is_giving;		      /* it leaves the slot to another keeper */
