@@ -56,14 +56,11 @@ static const struct cell moves[MEMBER_STATE_MAX][MEMBER_EVENT_MAX] = {
 		[MEMBER_EV_JOIN] = M(JOINING, SPARE),
 		[MEMBER_EV_EXPIRED] = M(DEAD, NONE),
 		[MEMBER_EV_CONFIRMED] = M(DEAD, NONE),
-		[MEMBER_EV_PURGED] = M(DEAD, NOTE),
-		[MEMBER_EV_FORGET] = M(LEFT, REMOVE),
 	},
 	[MEMBER_LEFT] = {
 		[MEMBER_EV_JOIN] = M(JOINING, NOTE),
 		[MEMBER_EV_LEAVE] = M(LEFT, NONE),
 		[MEMBER_EV_EXPIRED] = M(LEFT, NONE),
-		[MEMBER_EV_FORGET] = M(LEFT, REMOVE),
 	},
 };
 
@@ -126,8 +123,6 @@ member_event_name(enum member_event event)
 		[MEMBER_EV_LEAVE] = "leave",
 		[MEMBER_EV_EXPIRED] = "expired",
 		[MEMBER_EV_CONFIRMED] = "confirmed",
-		[MEMBER_EV_PURGED] = "purged",
-		[MEMBER_EV_FORGET] = "forget",
 	};
 
 	return (unsigned)event < MEMBER_EVENT_MAX ? names[event] : "unknown";
@@ -143,7 +138,6 @@ member_action_name(enum member_action action)
 		[MEMBER_ACT_PROBE] = "probe",
 		[MEMBER_ACT_BURY] = "bury",
 		[MEMBER_ACT_SPARE] = "spare",
-		[MEMBER_ACT_REMOVE] = "remove",
 	};
 
 	return (unsigned)action < MEMBER_ACTION_MAX ? names[action] : "unknown";

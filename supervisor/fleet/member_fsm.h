@@ -16,7 +16,7 @@ enum member_state {
 	MEMBER_DRAINING,
 	MEMBER_SUSPECT, /* lease expired, death not confirmed: routes stay */
 	MEMBER_DEAD,	/* confirmed: its routes are purged */
-	MEMBER_LEFT,	/* said goodbye, or dead and forgotten */
+	MEMBER_LEFT,	/* said goodbye */
 	MEMBER_STATE_MAX
 };
 
@@ -27,8 +27,6 @@ enum member_event {
 	MEMBER_EV_LEAVE,     /* ... left */
 	MEMBER_EV_EXPIRED,   /* the lease is over */
 	MEMBER_EV_CONFIRMED, /* and nobody answers on its peer port */
-	MEMBER_EV_PURGED,    /* none of its routes is left */
-	MEMBER_EV_FORGET,    /* it has been gone for long */
 	MEMBER_EVENT_MAX
 };
 
@@ -39,7 +37,6 @@ enum member_action {
 	MEMBER_ACT_PROBE,      /* ask its peer port, ask observers */
 	MEMBER_ACT_BURY,       /* mark dead, announce the storm, purge */
 	MEMBER_ACT_SPARE,      /* it lives: stop to probe or to purge */
-	MEMBER_ACT_REMOVE,     /* take it off the list */
 	MEMBER_ACTION_MAX
 };
 

@@ -36,11 +36,6 @@ check_cell(enum member_state state, enum member_event event)
 	/* An expired lease is never a reason to purge by itself. */
 	if (event == MEMBER_EV_EXPIRED)
 		assert_int_not_equal(move.action, MEMBER_ACT_BURY);
-	/* Only who is gone is forgotten. */
-	if (move.action == MEMBER_ACT_REMOVE) {
-		assert_int_equal(event, MEMBER_EV_FORGET);
-		assert_false(member_state_counts(state));
-	}
 	/* A sign of life ends a suspicion. */
 	if (state == MEMBER_SUSPECT && event <= MEMBER_EV_LEAVE)
 		assert_int_equal(move.action, MEMBER_ACT_SPARE);
@@ -101,14 +96,11 @@ test_death_and_return(void **state)
 		{ MEMBER_EV_CONFIRMED, MEMBER_DEAD, MEMBER_ACT_BURY },
 		{ MEMBER_EV_CONFIRMED, MEMBER_DEAD, MEMBER_ACT_NONE },
 		{ MEMBER_EV_READY, MEMBER_DEAD, MEMBER_ACT_UNEXPECTED },
-		{ MEMBER_EV_PURGED, MEMBER_DEAD, MEMBER_ACT_NOTE },
 		{ MEMBER_EV_JOIN, MEMBER_JOINING, MEMBER_ACT_SPARE },
-		{ MEMBER_EV_PURGED, MEMBER_JOINING, MEMBER_ACT_UNEXPECTED },
 		{ MEMBER_EV_READY, MEMBER_HEALTHY, MEMBER_ACT_NOTE },
 		{ MEMBER_EV_DRAIN, MEMBER_DRAINING, MEMBER_ACT_NOTE },
 		{ MEMBER_EV_LEAVE, MEMBER_LEFT, MEMBER_ACT_NOTE },
 		{ MEMBER_EV_EXPIRED, MEMBER_LEFT, MEMBER_ACT_NONE },
-		{ MEMBER_EV_FORGET, MEMBER_LEFT, MEMBER_ACT_REMOVE },
 	};
 	enum member_state at = MEMBER_JOINING;
 	size_t i;
