@@ -104,7 +104,6 @@ on_buried(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		if (move.action != MEMBER_ACT_BURY)
 			continue;
 		member->said = MEMBER_DEAD;
-		member->gone_ms = clock_mono_ms();
 		announce(fleet, member);
 		fleet_purge_tick(fleet);
 	}

@@ -166,6 +166,8 @@ fleet_member_set(struct fleet_member *member, const char *field,
 		set_real(&member->best, value);
 	} else if (strcmp(field, "budget") == 0) {
 		set_real(&member->budget, value);
+	} else if (strcmp(field, "dead_at") == 0) {
+		set_number(&member->dead_ms, value, INT64_MAX);
 	} else if (strcmp(field, "purged") == 0) {
 		member->is_purged = strcmp(value, "1") == 0;
 	}
@@ -187,6 +189,37 @@ fleet_member_event(const struct fleet_member *member, uint64_t redis_ms)
 	    redis_ms >= member->beat_ms + member->lease_ms)
 		return MEMBER_EV_EXPIRED;
 	return events[member->said];
+}
+
+/* What the leader before us, or nobody, has concluded. */
+static void
+begin(struct fleet_member *member)
+{
+	member->state = member->said == MEMBER_SUSPECT ? MEMBER_HEALTHY :
+							 member->said;
+	member->misses = 0;
+	member->has_answered = false;
+	member->observer[0] = '\0';
+	member->seen = MEMBER_SEEN_NOT;
+	member->is_disputed = false;
+}
+
+void
+fleet_member_follow(struct fleet_member *member, const struct fleet_member *old,
+    uint64_t redis_ms)
+{
+	struct member_move move;
+
+	if (old == NULL || old->incarnation != member->incarnation ||
+	    (old->state == MEMBER_DEAD && member->said != MEMBER_SUSPECT))
+		begin(member);
+	else if (member->said == MEMBER_DEAD)
+		member->state = MEMBER_DEAD;
+	move = member_fsm_step(member->state,
+	    fleet_member_event(member, redis_ms));
+	member->state = move.next;
+	if (move.action == MEMBER_ACT_SPARE)
+		member->misses = 0;
 }
 
 void

@@ -35,14 +35,14 @@ struct fleet_member {
 	double budget;	/* that it can do */
 	double best;	/* that it has been seen doing */
 	enum member_state said;
-	bool is_purged;
+	bool is_purged;	  /* dead, and no route to it is left */
+	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
 	enum member_state state;
 	uint64_t limit;
 	uint32_t misses;    /* of its peer port, see fleet_bury.c */
 	bool has_answered;  /* though its lease was over */
 	bool is_buried;	    /* Redis is being told that it is dead */
-	uint64_t gone_ms;   /* our clock: since when dead */
 	char observer[128]; /* "": nobody has been asked about it */
 	uint64_t asked_ms;  /* our clock */
 	enum member_seen seen;
@@ -73,6 +73,15 @@ void fleet_member_set(struct fleet_member *member, const char *field,
 /* What became of the lease by now, as an event for the member. */
 enum member_event fleet_member_event(const struct fleet_member *member,
     uint64_t redis_ms);
+
+/*
+ * The leader's part of a lease just read, which begins as a copy of what was
+ * known, if anything was: *old.  A reading can miss all that lies between two
+ * of them, so another life of the node, and one that was dead and is not, are
+ * as good as new.
+ */
+void fleet_member_follow(struct fleet_member *member,
+    const struct fleet_member *old, uint64_t redis_ms);
 
 /* "10.0.0.4 8083": as in a lease. */
 void fleet_member_peer_format(const char *address, uint16_t port, char *out,

@@ -37,6 +37,8 @@ read_lease(struct fleet_member *member, const struct redisReply *item)
 	/* A hash that is gone, by eviction or hand, is no death. */
 	member->said = MEMBER_SUSPECT;
 	member->address[0] = '\0';
+	member->is_purged = false;
+	member->dead_ms = 0;
 	for (i = 0; i + 1 < count; i += 2)
 		fleet_member_set(member, text_at(fields, i),
 		    text_at(fields, i + 1));
@@ -54,34 +56,6 @@ note(struct fleet *fleet, const struct fleet_member *member,
 	fleet_event(fleet, "member", member->id, state, 0);
 }
 
-/* The member's next state, by what its lease has become. */
-static void
-step(struct fleet *fleet, struct fleet_member *member, bool is_known,
-    uint64_t redis_ms)
-{
-	enum member_event event = fleet_member_event(member, redis_ms);
-	enum member_state before = member->state;
-	struct member_move move;
-
-	if (!is_known) {
-		/* What the leader before us, or nobody, has concluded. */
-		member->state = member->said == MEMBER_SUSPECT ?
-		    MEMBER_HEALTHY :
-		    member->said;
-		before = member->state;
-	} else if (member->said == MEMBER_DEAD) {
-		member->state = MEMBER_DEAD;
-	}
-	move = member_fsm_step(member->state, event);
-	member->state = move.next;
-	if (move.action == MEMBER_ACT_SPARE)
-		member->misses = 0;
-	if (member->state == MEMBER_DEAD && member->gone_ms == 0)
-		member->gone_ms = clock_mono_ms();
-	if (is_known && member->state != before)
-		note(fleet, member, before);
-}
-
 static void
 read_members(struct fleet *fleet, const struct redisReply *reply,
     uint64_t redis_ms)
@@ -95,24 +69,15 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 		const struct fleet_member *old = fleet_members_find(members,
 		    text_at(item, 0));
 		struct fleet_member *member = fleet_members_add(&fresh);
-		bool is_known = old != NULL;
-		uint64_t before;
 
 		if (member == NULL)
 			break;
-		if (is_known)
+		if (old != NULL)
 			*member = *old;
-		before = member->incarnation;
 		read_lease(member, item);
-		if (is_known && member->incarnation != before) {
-			member->misses = 0;
-			member->gone_ms = 0;
-			member->observer[0] = '\0';
-			member->seen = MEMBER_SEEN_NOT;
-			member->is_disputed = false;
-			member->is_purged = false;
-		}
-		step(fleet, member, is_known, redis_ms);
+		fleet_member_follow(member, old, redis_ms);
+		if (old != NULL && member->state != old->state)
+			note(fleet, member, old->state);
 	}
 	fleet_members_sort(&fresh);
 	fleet_members_clear(members);
@@ -220,7 +185,7 @@ tell_hold(struct fleet *fleet)
 }
 
 static void
-judge(struct fleet *fleet, size_t members, uint64_t now_ms)
+judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
 	enum failover_hold before = lead->hold;
@@ -238,7 +203,7 @@ judge(struct fleet *fleet, size_t members, uint64_t now_ms)
 		if (member->state == MEMBER_SUSPECT)
 			fleet_bury_probe(fleet, member);
 		else if (member->state == MEMBER_DEAD && member->is_purged &&
-		    now_ms - member->gone_ms > FORGET_MS)
+		    redis_ms > member->dead_ms + FORGET_MS)
 			fleet_bury_forget(fleet, member);
 	}
 }
@@ -327,6 +292,6 @@ fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
 	read_members(fleet, reply, redis_ms);
 	members = set_limits(fleet, now_ms);
 	fleet_observe_judge(fleet, redis_ms, now_ms);
-	judge(fleet, members, now_ms);
+	judge(fleet, members, redis_ms, now_ms);
 	publish(fleet, redis_ms, now_ms);
 }

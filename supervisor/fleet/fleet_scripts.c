@@ -24,7 +24,7 @@ const char *const fleet_script_renew = NOW
     "  if ARGV[3]~='joining' then return {'dead',now} end "
     "  redis.call('DEL',KEYS[6]) "
     "end "
-    "redis.call('HDEL',KEYS[1],'purged') "
+    "redis.call('HDEL',KEYS[1],'purged','dead_at') "
     "redis.call('HSET',KEYS[1],'incarnation',ARGV[2],'state',ARGV[3],"
     "'lease',ARGV[4],'beat',now,unpack(ARGV,8)) "
     "redis.call('PEXPIRE',KEYS[1],86400000) "
@@ -141,8 +141,8 @@ const char *const fleet_script_purged = IS_DEAD
 
 const char *const fleet_script_forget =
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
-    "local i=redis.call('HGET',KEYS[2],'incarnation') "
-    "if i and i~=ARGV[3] then return 0 end "
+    "local h=redis.call('HMGET',KEYS[2],'incarnation','state') "
+    "if h[1] and (h[1]~=ARGV[3] or h[2]~='dead') then return 0 end "
     "redis.call('DEL',KEYS[2]) redis.call('ZREM',KEYS[3],ARGV[2]) return 1";
 
 const char *const fleet_script_unroute =

@@ -66,7 +66,8 @@ extern const char *const fleet_script_is_dead;
 /* No routes are left.  KEYS: leader, node, routes mark, events; ARGV:
  * token, incarnation, id, number of routes.  1 or 0. */
 extern const char *const fleet_script_purged;
-/* KEYS: leader, node, nodes; ARGV: token, id, incarnation.  1 or 0. */
+/* Takes it off the list, unless it has come back.  KEYS: leader, node, nodes;
+ * ARGV: token, id, incarnation.  1 or 0. */
 extern const char *const fleet_script_forget;
 
 /* Deletes a client's route if it still leads to that node.  KEYS: user-route;

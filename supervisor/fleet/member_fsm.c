@@ -3,7 +3,8 @@
  * A member's state machine (see member_fsm.h).  A cell that is not written out
  * is an event that cannot happen there or comes too late: the state stays.  A
  * dead one comes back by joining and in no other way, because its routes are
- * gone and it must first write them again.
+ * gone and it must first write them again; what a leader did not see of that is
+ * for fleet_member_follow().
  */
 #include "supervisor/fleet/member_fsm.h"
 

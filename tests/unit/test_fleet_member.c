@@ -58,6 +58,95 @@ test_lease(void **state)
 }
 
 static void
+read_again(struct fleet_member *member, const char *said, const char *life,
+    const char *beat)
+{
+	struct fleet_member old = *member;
+
+	fleet_member_set(member, "state", said);
+	fleet_member_set(member, "incarnation", life);
+	fleet_member_set(member, "beat", beat);
+	fleet_member_follow(member, &old, 106000);
+}
+
+static struct fleet_member
+dead(void)
+{
+	struct fleet_member member = lease();
+
+	fleet_member_set(&member, "state", "dead");
+	fleet_member_follow(&member, NULL, 106000);
+	assert_int_equal(member.state, MEMBER_DEAD);
+	member.misses = 2;
+	member.has_answered = true;
+	return member;
+}
+
+/* The leader looks twice a second: it may miss that a node joins. */
+static void
+test_back_between_two_readings(void **state)
+{
+	static const char *const lives[] = { "00000000000000ff",
+		"0000000000000100" };
+	static const struct {
+		const char *said, *beat;
+		enum member_state next;
+	} cases[] = {
+		{ "joining", "106000", MEMBER_JOINING },
+		{ "healthy", "106000", MEMBER_HEALTHY },
+		{ "draining", "106000", MEMBER_DRAINING },
+		{ "left", "106000", MEMBER_LEFT },
+		{ "healthy", "100000", MEMBER_SUSPECT },
+		{ "dead", "106000", MEMBER_DEAD },
+	};
+	size_t i, life;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (life = 0; life < 2; life++) {
+			struct fleet_member member = dead();
+
+			read_again(&member, cases[i].said, lives[life],
+			    cases[i].beat);
+			assert_int_equal(member.state, cases[i].next);
+			assert_int_equal(member.misses, 0);
+			assert_false(member.has_answered);
+		}
+	}
+}
+
+static void
+test_same_life_goes_on(void **state)
+{
+	struct fleet_member member = lease();
+	struct fleet_member old;
+
+	(void)state;
+	fleet_member_follow(&member, NULL, 106000);
+	assert_int_equal(member.state, MEMBER_SUSPECT);
+	member.misses = 1;
+	read_again(&member, "healthy", "00000000000000ff", "100000");
+	assert_int_equal(member.state, MEMBER_SUSPECT);
+	assert_int_equal(member.misses, 1);
+	/* Declared dead by another leader. */
+	read_again(&member, "dead", "00000000000000ff", "100000");
+	assert_int_equal(member.state, MEMBER_DEAD);
+	/* A lease that was deleted says nothing. */
+	old = member;
+	member.said = MEMBER_SUSPECT;
+	fleet_member_follow(&member, &old, 106000);
+	assert_int_equal(member.state, MEMBER_DEAD);
+	/* Another life that is late from the start. */
+	member = lease();
+	fleet_member_follow(&member, NULL, 100000);
+	assert_int_equal(member.state, MEMBER_HEALTHY);
+	member.misses = 1;
+	read_again(&member, "healthy", "0000000000000100", "100000");
+	assert_int_equal(member.state, MEMBER_SUSPECT);
+	assert_int_equal(member.misses, 0);
+}
+
+static void
 test_nonsense_changes_nothing(void **state)
 {
 	static const char *const bad[][2] = { { "state", "alive" },
@@ -197,6 +286,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_back_between_two_readings),
+		cmocka_unit_test(test_same_life_goes_on),
 		cmocka_unit_test(test_nonsense_changes_nothing),
 		cmocka_unit_test(test_published_and_read),
 		cmocka_unit_test(test_lists_that_are_none),

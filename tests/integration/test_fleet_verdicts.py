@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: ISC
+"""What a leader concludes from leases: whom it declares dead, and whom not."""
+from node import wait_until
+from redis_server import free_port
+# pylint: disable=unused-import
+from test_fleet import events, fleet, redis, states
+from test_fleet_observer import beat
+
+
+def deaths(redis, name):
+    return [e for e in events(redis)
+            if e["kind"] == "node_dead" and e["node"] == name]
+
+
+def is_purged(redis, name):
+    return redis("HGET", f"{{main}}:node:{name}", "purged") == "1"
+
+
+def test_back_between_two_readings(fleet, redis):
+    """The leader sees that a node was dead, and then that it is healthy: it
+    counts again, and when it dies once more that is seen."""
+    node, = fleet(1)
+    peer = f"127.0.0.1 {free_port()}"
+    lives = ("00000000000000aa", "00000000000000aa", "00000000000000ab")
+    for died, life in enumerate(lives, 1):
+        redis("DEL", "{main}:node:ghost")
+        wait_until(lambda i=life: beat(redis, "ghost", peer=peer, incarnation=i)
+                   and states(node).get("ghost") == "healthy", 20,
+                   f"life {died} to count")
+        redis("HSET", "node-clients:ghost", f"c{died}", "{}")
+        redis("SET", f"user-route:c{died}", "ghost")
+        wait_until(lambda n=died: len(deaths(redis, "ghost")) == n, 60)
+        wait_until(lambda: is_purged(redis, "ghost"), 20)
+        assert redis("GET", f"user-route:c{died}") is None
+    assert [e["incarnation"] for e in deaths(redis, "ghost")] == list(lives)
