@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Is a node dead whose lease is over?  Its peer port is asked: one that
- * refuses, or is silent twice, has nobody behind it.  Then Redis is told, which
- * checks that the lease is still the one we saw; then the storm is announced
- * and the routes go.  Anything unclear leaves the node suspect, with its
- * routes.
+ * refuses, or is silent twice, or has another node's answer, has nobody behind
+ * it.  Then Redis is told, which checks that the lease is still the one we saw;
+ * then the storm is announced and the routes go.  Anything unclear leaves the
+ * node suspect, with its routes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -162,6 +162,7 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	if (member == NULL || member->incarnation != one->incarnation ||
 	    member->state != MEMBER_SUSPECT)
 		return;
+	result = fleet_probe_judge(one, result, line);
 	switch (result) {
 	case PEER_PROBE_REFUSED:
 		member->misses = MISSES;

@@ -190,10 +190,7 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	char text[192];
 
 	one->probe = NULL;
-	/* Another life of the node has its address now, or another node. */
-	if (result == PEER_PROBE_ANSWERED &&
-	    line->incarnation != one->incarnation)
-		result = PEER_PROBE_REFUSED;
+	result = fleet_probe_judge(one, result, line);
 	(void)snprintf(text, sizeof(text), "%016" PRIx64 " %s %s",
 	    one->incarnation, peer_probe_result_name(result),
 	    fleet->sup->conf.settings.node.id);

@@ -34,6 +34,17 @@ fleet_probe_start(struct fleet *fleet, struct fleet_probe *all, size_t count,
 	    PROBE_MS, cb, free_one, &free_one->probe);
 }
 
+enum peer_probe_result
+fleet_probe_judge(const struct fleet_probe *one, enum peer_probe_result result,
+    const struct peer_line *line)
+{
+	/* Another life of the node has its address now, or another node. */
+	return result == PEER_PROBE_ANSWERED &&
+		line->incarnation != one->incarnation ?
+	    PEER_PROBE_REFUSED :
+	    result;
+}
+
 void
 fleet_probe_cancel(struct fleet_probe *all, size_t count)
 {

@@ -26,6 +26,9 @@ struct fleet_probe {
 void fleet_probe_start(struct fleet *fleet, struct fleet_probe *all,
     size_t count, const struct fleet_member *member, uint64_t incarnation,
     peer_probe_cb *cb);
+/* What it says of the life that was probed. */
+enum peer_probe_result fleet_probe_judge(const struct fleet_probe *one,
+    enum peer_probe_result result, const struct peer_line *line);
 /* All of them, without a call. */
 void fleet_probe_cancel(struct fleet_probe *all, size_t count);
 

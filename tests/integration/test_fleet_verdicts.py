@@ -33,3 +33,13 @@ def test_back_between_two_readings(fleet, redis):
         wait_until(lambda: is_purged(redis, "ghost"), 20)
         assert redis("GET", f"user-route:c{died}") is None
     assert [e["incarnation"] for e in deaths(redis, "ghost")] == list(lives)
+
+
+def test_another_node_has_its_address(fleet, redis):
+    """What answers there is not the one that is looked for."""
+    nodes = fleet(2)
+    taken = redis("HGET", "{main}:node:n1", "peer")
+    beat(redis, "ghost", peer=taken)
+    wait_until(lambda: deaths(redis, "ghost"), 60)
+    wait_until(lambda: is_purged(redis, "ghost"), 20)
+    assert states(nodes[0])["n1"] == "healthy"
