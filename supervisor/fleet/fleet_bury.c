@@ -82,53 +82,35 @@ static void
 on_buried(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct fleet *fleet = arg;
-	struct fleet_members *members = &fleet->lead.members;
-	size_t i;
+	struct fleet_burial *burial = &fleet->lead.burial;
+	struct fleet_member *member;
+	struct member_move move;
 
 	if (fleet->is_leaving)
 		return;
-	/* Of those who wait for such an answer: commands are answered in
-	 * order, and one is under way at a time. */
-	for (i = 0; i < members->count; i++) {
-		struct fleet_member *member = &members->all[i];
-		struct member_move move;
-
-		if (!member->is_buried)
-			continue;
-		member->is_buried = false;
-		if (fault != REDIS_FAULT_NONE ||
-		    redis_reply_integer(reply, 0) != 1)
-			continue; /* it lives after all, or we do not lead */
-		move = member_fsm_step(member->state, MEMBER_EV_CONFIRMED);
-		member->state = move.next;
-		if (move.action != MEMBER_ACT_BURY)
-			continue;
-		member->said = MEMBER_DEAD;
-		announce(fleet, member);
-		fleet_purge_tick(fleet);
-	}
-}
-
-static bool
-is_burying(const struct fleet *fleet)
-{
-	const struct fleet_members *members = &fleet->lead.members;
-	size_t i;
-
-	for (i = 0; i < members->count; i++) {
-		if (members->all[i].is_buried)
-			return true;
-	}
-	return false;
+	member = fleet_members_find(&fleet->lead.members, burial->node);
+	burial->node[0] = '\0';
+	if (fault != REDIS_FAULT_NONE || redis_reply_integer(reply, 0) != 1 ||
+	    member == NULL || member->incarnation != burial->incarnation)
+		return; /* it lives after all, or we do not lead */
+	move = member_fsm_step(member->state, MEMBER_EV_CONFIRMED);
+	member->state = move.next;
+	if (move.action != MEMBER_ACT_BURY)
+		return;
+	member->said = MEMBER_DEAD;
+	announce(fleet, member);
+	fleet_purge_tick(fleet);
 }
 
 static void
-bury(struct fleet *fleet, struct fleet_member *member, const char *observed)
+bury(struct fleet *fleet, const struct fleet_member *member,
+    const char *observed)
 {
+	struct fleet_burial *burial = &fleet->lead.burial;
 	struct fleet_args *args = &fleet->args;
 	char node[160];
 
-	if (is_burying(fleet))
+	if (burial->node[0] != '\0')
 		return; /* the next turn comes soon */
 	(void)snprintf(node, sizeof(node), "node:%s", member->id);
 	fleet_args_eval(args, fleet_script_bury, 3);
@@ -143,9 +125,10 @@ bury(struct fleet *fleet, struct fleet_member *member, const char *observed)
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
 	if (fleet_send(fleet, on_buried, fleet) != 0)
 		return;
-	member->is_buried = true;
 	(void)snprintf(fleet->lead.observed, sizeof(fleet->lead.observed), "%s",
 	    observed);
+	(void)snprintf(burial->node, sizeof(burial->node), "%s", member->id);
+	burial->incarnation = member->incarnation;
 }
 
 static void

@@ -24,6 +24,12 @@
 
 struct fleet;
 
+/* Redis is being told that it is dead: one at a time. */
+struct fleet_burial {
+	char node[128]; /* "": none */
+	uint64_t incarnation;
+};
+
 struct fleet_purge {
 	char node[128]; /* "": none under way */
 	uint64_t incarnation;
@@ -57,6 +63,7 @@ struct fleet_lead {
 	uint64_t deaths;
 	uint64_t routes_purged;
 	struct fleet_probe probes[FLEET_PROBES_MAX];
+	struct fleet_burial burial;
 	struct fleet_purge purge;
 };
 
@@ -65,7 +72,7 @@ void fleet_lead_clear(struct fleet *fleet);
 /* The first turn of a term: nothing is known of what came before. */
 void fleet_lead_begin(struct fleet *fleet);
 void fleet_lead_tick(struct fleet *fleet, uint64_t now_ms);
-/* The link is up: the past proves nothing. */
+/* The link is up: the past proves nothing, nor does what is being probed. */
 void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);
 
 /* fleet_bury.c: one whose lease is over. */

@@ -42,7 +42,6 @@ struct fleet_member {
 	uint64_t limit;
 	uint32_t misses;    /* of its peer port, see fleet_bury.c */
 	bool has_answered;  /* though its lease was over */
-	bool is_buried;	    /* Redis is being told that it is dead */
 	char observer[128]; /* "": nobody has been asked about it */
 	uint64_t asked_ms;  /* our clock */
 	enum member_seen seen;
