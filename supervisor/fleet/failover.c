@@ -66,6 +66,12 @@ failover_on_time(struct failover *failover, uint64_t redis_ms, uint64_t now_ms)
 	failover->has_time = true;
 }
 
+bool
+failover_is_settled(const struct failover *failover, uint64_t now_ms)
+{
+	return now_ms >= failover->settled_ms;
+}
+
 static uint32_t
 verdicts_within(const struct failover *failover, uint64_t span_ms,
     uint64_t now_ms)
@@ -102,7 +108,7 @@ failover_decide(struct failover *failover, size_t expired, size_t members,
     bool is_paused, uint64_t now_ms)
 {
 	/* Leases that expired while Redis was away are no mass of dead. */
-	if (now_ms < failover->settled_ms)
+	if (!failover_is_settled(failover, now_ms))
 		return FAILOVER_UNSETTLED;
 	if (is_mass(failover, expired, members, now_ms))
 		return FAILOVER_MASS;

@@ -56,6 +56,9 @@ void failover_on_server(struct failover *failover, const char *run_id,
 void failover_on_time(struct failover *failover, uint64_t redis_ms,
     uint64_t now_ms);
 
+/* Has Redis been the same, and steady, for one expiry? */
+bool failover_is_settled(const struct failover *failover, uint64_t now_ms);
+
 /*
  * May a verdict be given while `expired` of `members` have no lease?  More than
  * max(1, a tenth) hold everything until all of them are back or an operator

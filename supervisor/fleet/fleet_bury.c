@@ -131,6 +131,19 @@ bury(struct fleet *fleet, const struct fleet_member *member,
 	burial->incarnation = member->incarnation;
 }
 
+/* The hold is as of the last reading: Redis may have changed since. */
+static bool
+may_bury(const struct fleet *fleet, const struct fleet_member *member)
+{
+	const struct fleet_lead *lead = &fleet->lead;
+	uint64_t now = clock_mono_ms();
+
+	return lead->hold == FAILOVER_GO &&
+	    failover_is_settled(&lead->failover, now) &&
+	    leader_leads(&fleet->leader, now) &&
+	    lead->redis_ms >= member->beat_ms + member->lease_ms + TOGETHER_MS;
+}
+
 static void
 on_probed(enum peer_probe_result result, const struct peer_line *line,
     void *arg)
@@ -165,10 +178,7 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	default:
 		return; /* proves nothing */
 	}
-	if (member->misses < MISSES || fleet->lead.hold != FAILOVER_GO ||
-	    fleet->lead.redis_ms <
-		member->beat_ms + member->lease_ms + TOGETHER_MS ||
-	    !leader_leads(&fleet->leader, clock_mono_ms()))
+	if (member->misses < MISSES || !may_bury(fleet, member))
 		return;
 	if (!fleet_observe_agrees(fleet, member, others, sizeof(others)))
 		return;

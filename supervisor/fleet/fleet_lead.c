@@ -40,7 +40,9 @@ fleet_lead_clear(struct fleet *fleet)
 void
 fleet_lead_connected(struct fleet *fleet, uint64_t now_ms)
 {
+	fleet_bury_clear(fleet);
 	failover_on_connect(&fleet->lead.failover, now_ms);
+	fleet->lead.hold = FAILOVER_UNSETTLED;
 	fleet->lead.is_reading = false;
 }
 

@@ -38,7 +38,12 @@ test_not_before_one_expiry(void **state)
 {
 	(void)state;
 	assert_int_equal(decide(1, 5999), FAILOVER_UNSETTLED);
+	assert_false(failover_is_settled(&failover, 5999));
 	assert_int_equal(decide(1, 6000), FAILOVER_GO);
+	assert_true(failover_is_settled(&failover, 6000));
+	/* Known at once, not with the next reading. */
+	failover_on_connect(&failover, 7000);
+	assert_false(failover_is_settled(&failover, 7000));
 }
 
 static void
