@@ -113,10 +113,11 @@ bury(struct fleet *fleet, const struct fleet_member *member,
 	if (burial->node[0] != '\0')
 		return; /* the next turn comes soon */
 	(void)snprintf(node, sizeof(node), "node:%s", member->id);
-	fleet_args_eval(args, fleet_script_bury, 3);
+	fleet_args_eval(args, fleet_script_bury, 4);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, node);
 	fleet_key(fleet, "events");
+	fleet_key(fleet, "paused");
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_hex(args, member->incarnation);

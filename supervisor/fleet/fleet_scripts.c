@@ -81,6 +81,7 @@ const char *const fleet_script_publish = NOW
 
 const char *const fleet_script_bury = NOW
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return -1 end "
+    "if redis.call('EXISTS',KEYS[4])==1 then return 0 end "
     "local h=redis.call('HMGET',KEYS[2],'incarnation','state','beat') "
     "if h[1]~=ARGV[3] or h[2]=='dead' or h[3]~=ARGV[4] then return 0 end "
     "redis.call('HSET',KEYS[2],'state','dead','dead_at',now) "

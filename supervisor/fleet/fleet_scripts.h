@@ -37,9 +37,9 @@ extern const char *const fleet_script_read;
  * leader. */
 extern const char *const fleet_script_publish;
 
-/* Declares a node dead, unless it has renewed its lease meanwhile.  KEYS:
- * leader, node, events; ARGV: token, id, incarnation, beat, what was observed,
- * our id.
+/* Declares a node dead, unless it has renewed its lease or an operator said
+ * pause meanwhile.  KEYS: leader, node, events, paused; ARGV: token, id,
+ * incarnation, beat, what was observed, our id.
  * 1, 0: not so any more, -1: not the leader. */
 extern const char *const fleet_script_bury;
 

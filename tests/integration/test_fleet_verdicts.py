@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What a leader concludes from leases: whom it declares dead, and whom not."""
+import shlex
+
 from node import wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
@@ -43,3 +45,35 @@ def test_another_node_has_its_address(fleet, redis):
     wait_until(lambda: deaths(redis, "ghost"), 60)
     wait_until(lambda: is_purged(redis, "ghost"), 20)
     assert states(nodes[0])["n1"] == "healthy"
+
+
+def test_redis_decides_a_verdict(fleet, redis):
+    """Whatever has changed since the leader decided, it finds out there."""
+    fleet(1)
+    with redis.connect() as monitor:
+        monitor("MONITOR")
+        beat(redis, "ghost", peer=f"127.0.0.1 {free_port()}")
+        words = []
+        while not ("EVAL" in words and "no lease for" in words[-2]):
+            # TIME [DB PEER] "word" "word" ...
+            words = shlex.split(monitor.take())[3:]
+    wait_until(lambda: is_purged(redis, "ghost"), 20)
+    # The node leads no longer, so that nobody but the test acts here.
+    words[7] = "1:0000000000000001:0000000000000001"
+    redis("SET", "{main}:leader", words[7])
+
+    def verdict(**lease):
+        redis("DEL", "{main}:node:ghost")
+        beat(redis, "ghost", **{"beat": words[10], **lease})
+        return redis(*words)
+
+    redis("SET", "{main}:paused", "by a test")
+    assert verdict() == 0
+    redis("DEL", "{main}:paused")
+    assert verdict(beat=1) == verdict(incarnation="b" * 16) == 0
+    redis("HSET", "{main}:node:ghost", "state", "dead")
+    assert redis(*words) == 0
+    assert verdict() == 1
+    redis("SET", "{main}:leader", f"{words[7]}0")
+    assert verdict() == -1
+    assert len(deaths(redis, "ghost")) == 2
