@@ -17,8 +17,9 @@
 #include "supervisor/supervisor.h"
 
 /* The observer learns of it with the next renewal of its lease, so it is asked
- * before the other one's is over. */
-#define EARLY_MS 1000u
+ * before the other one's is over: when a fifth of it is left.  Of the shortest,
+ * 2 s, half would be each renewal. */
+#define EARLY_PART 5u
 /* It may be gone itself. */
 #define WAIT_MS 2500u
 /* Asks and answers end by themselves. */
@@ -39,7 +40,8 @@ is_late(const struct fleet_member *member, uint64_t redis_ms)
 {
 	return (member->state == MEMBER_SUSPECT ||
 		   member_state_counts(member->state)) &&
-	    redis_ms + EARLY_MS >= member->beat_ms + member->lease_ms;
+	    redis_ms + member->lease_ms / EARLY_PART >=
+	    member->beat_ms + member->lease_ms;
 }
 
 /* Any that is there, another one each time. */
