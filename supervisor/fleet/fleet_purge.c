@@ -3,12 +3,14 @@
  * Deletes the routes to dead nodes, one node at a time, in batches.  Before
  * each batch Redis is asked whether the node is still dead and we still lead:
  * one that has come back is told to write its routes anew.  A route that leads
- * elsewhere meanwhile is left alone.
+ * elsewhere meanwhile is left alone.  Answers may be old when we see them: a
+ * leader that stood still stops where it is, and another one does the rest.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "proto/redis_names.h"
@@ -68,7 +70,8 @@ static bool
 is_over(const struct fleet *fleet, enum redis_fault fault)
 {
 	return fleet->is_leaving || fleet->lead.purge.node[0] == '\0' ||
-	    fault != REDIS_FAULT_NONE;
+	    fault != REDIS_FAULT_NONE ||
+	    !leader_leads(&fleet->leader, clock_mono_ms());
 }
 
 static void
@@ -121,7 +124,7 @@ end_batch(struct fleet *fleet)
 {
 	const struct fleet_purge *purge = &fleet->lead.purge;
 
-	if (purge->has_failed)
+	if (is_over(fleet, REDIS_FAULT_NONE) || purge->has_failed)
 		give_up(fleet);
 	else if (purge->is_last)
 		finish(fleet);
