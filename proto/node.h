@@ -69,6 +69,8 @@ struct node_shared {
 	_Atomic uint32_t handshake_limit; /* a second; 0: as configured */
 	_Atomic uint32_t spread_ms; /* they come over so long still; 0: none */
 	struct node_permit permit;
+	/* relay writes: the incarnation whose earlier one has left no route */
+	_Atomic uint64_t purged;
 	struct node_slot slot[SLOT_MAX_WORKERS] __attribute__((aligned(64)));
 	struct node_poison poison[NODE_POISON_ENTRIES];
 	/* on the next page: struct node_ip[SLOT_MAX_WORKERS][ip_entries] */

@@ -92,17 +92,13 @@ fleet_lease_admit(struct fleet *fleet)
 	supervisor_admitted(fleet->sup);
 }
 
-/* The relay removes what an earlier life left, before it writes routes. */
+/* The relay removes what an earlier life left, before it writes routes.  Once
+ * it has, whatever happens to it or to Redis is no reason to join again. */
 static bool
-is_purging(const struct fleet *fleet)
+has_purged(const struct fleet *fleet)
 {
-	const struct slot *relay = fleet->sup->relay;
-	const struct slot_header *header = relay == NULL ?
-	    NULL :
-	    relay->memory.table.header;
-
-	return header != NULL &&
-	    atomic_load(&header->redis.routes) == SLOT_ROUTES_PURGING;
+	return atomic_load(&fleet->sup->node.shared->purged) ==
+	    fleet->incarnation;
 }
 
 enum member_state
@@ -112,7 +108,7 @@ fleet_lease_state(const struct fleet *fleet)
 
 	if (fleet->is_leaving)
 		return MEMBER_LEFT;
-	if (fleet->is_rejoining || is_purging(fleet) ||
+	if (fleet->is_rejoining || !has_purged(fleet) ||
 	    sup->lifecycle.state == LIFECYCLE_STARTING)
 		return MEMBER_JOINING;
 	if (sup->lifecycle.state > LIFECYCLE_READY || fleet_is_cut_off(sup))
@@ -289,7 +285,7 @@ on_joined(struct fleet *fleet, const struct redisReply *reply)
 	fleet->taken_beat_ms = 0;
 	fleet->is_refused = false;
 	fleet->renewals++;
-	if (fleet->is_rejoining && !is_purging(fleet))
+	if (fleet->is_rejoining && has_purged(fleet))
 		fleet->is_rejoining = false;
 	fleet_lease_admit(fleet);
 	take_summary(fleet, reply);

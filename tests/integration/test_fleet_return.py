@@ -6,7 +6,8 @@ import signal
 
 # pylint: disable=unused-import
 from node import wait_until
-from test_fleet import events, fleet, leader_of, redis, shown, states
+from redis_fleet import relay_pid
+from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
 from wire import Client
 
 CLIENTS = 300
@@ -65,3 +66,36 @@ def test_comes_back_while_it_is_purged(fleet, redis):
     for client in clients:
         assert client.echo("still here")
         client.close()
+
+
+def test_joins_until_it_has_purged(fleet, start, redis):
+    """Routes of an earlier life lead to nobody: the node is not healthy before
+    they are gone, whatever keeps its relay from it; but then it is."""
+    leader = leader_of(fleet(1))
+    redis("ACL", "SETUSER", "late", "on", ">secret", "~*", "&*", "+@all",
+          "-hscan")
+    redis("HSET", "node-clients:late", "gone", "{}")
+    redis("SET", "user-route:gone", "late")
+    node = start({**FAST, "redis.url": redis.url, "redis.user": "late",
+                  "node.id": "late"}, is_started=False)
+    secret = node.dir / "secret"
+    secret.write_text("secret")
+    node.configure({"redis.password_file": str(secret)})
+    node.start()
+    wait_until(lambda: states(leader).get("late") == "joining", 20)
+    wait_until(lambda: "event=routes_wait" in node.log(), 20)
+    key = "{main}:node:late"
+    first = int(redis("HGET", key, "beat"))
+    wait_until(lambda: int(redis("HGET", key, "beat")) > first + 3000, 20)
+    assert redis("HGET", key, "state") == "joining"
+    assert redis("GET", "user-route:gone") == "late"
+    redis("ACL", "SETUSER", "late", "+hscan")
+    wait_until(lambda: states(leader)["late"] == "healthy", 30)
+    assert redis("GET", "user-route:gone") is None
+    # Another relay compares all again, and the node is as healthy.
+    seen = len(events(redis))
+    os.kill(relay_pid(node), signal.SIGKILL)
+    wait_until(lambda: node.log().count("event=routes_synced") == 2, 30)
+    first = int(redis("HGET", key, "beat"))
+    wait_until(lambda: int(redis("HGET", key, "beat")) > first + 1000, 20)
+    assert not [e for e in events(redis)[seen:] if e["kind"] == "member"]

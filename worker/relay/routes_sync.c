@@ -130,8 +130,14 @@ on_scanned(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	memcpy(sync->cursor, cursor, len + 1);
 	for (i = 0; i < redis_reply_count(fields); i += 2)
 		check_registered(sync, redis_reply_at(fields, i));
-	if (strcmp(sync->cursor, "0") == 0)
+	if (strcmp(sync->cursor, "0") == 0) {
+		struct node_shared *shared =
+		    relay_of(sync)->worker->node.shared;
+
+		atomic_store(&shared->purged,
+		    atomic_load(&shared->incarnation));
 		enter(sync, SLOT_ROUTES_WRITING);
+	}
 }
 
 static void
