@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "lib/random.h"
 #include "supervisor/control/control.h"
+#include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
 
 #define LOOK_US	   100000
@@ -24,6 +24,7 @@ struct pending {
 	struct event *look;	   /* owned; runs once Redis has it */
 	uint64_t end_ms;
 	const char *kind;	       /* of the event */
+	bool is_awaited;	       /* wanted, below */
 	char reason[REASON_SIZE];      /* of the event, too */
 	char wanted[FLEET_PAUSED_MAX]; /* what the leader is to say */
 	json_t *result;		       /* owned */
@@ -128,15 +129,13 @@ on_switched(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		pending_free(pending);
 		return;
 	}
-	if (pending->kind == NULL) {
-		/* The leader tells of it itself. */
-		finish(pending, true);
-		return;
-	}
 	fleet = call->sup->fleet;
 	fleet_event(fleet, pending->kind, call->sup->conf.settings.node.id,
 	    pending->reason, 0);
-	wait_for_leader(pending);
+	if (pending->is_awaited)
+		wait_for_leader(pending);
+	else
+		finish(pending, true);
 }
 
 /* Sends what is in fleet->args. */
@@ -166,7 +165,7 @@ control_run_pause(struct control_call *call)
 {
 	const char *reason = control_arg_text(call, "reason");
 	struct fleet *fleet = control_fleet(call);
-	struct pending how = { .kind = "paused" };
+	struct pending how = { .kind = "paused", .is_awaited = true };
 
 	if (fleet == NULL)
 		return;
@@ -192,7 +191,7 @@ void
 control_run_resume(struct control_call *call)
 {
 	struct fleet *fleet = control_fleet(call);
-	struct pending how = { .kind = "resumed" };
+	struct pending how = { .kind = "resumed", .is_awaited = true };
 
 	if (fleet == NULL)
 		return;
@@ -208,17 +207,18 @@ void
 control_run_ack(struct control_call *call)
 {
 	struct fleet *fleet = control_fleet(call);
-	struct pending how = { 0 };
+	struct pending how = { .kind = "acknowledged" };
 
 	if (fleet == NULL)
 		return;
+	(void)snprintf(how.reason, sizeof(how.reason), "%.*s",
+	    (int)sizeof(how.reason) - 1, fleet->summary.missing);
 	how.result = json_pack("{s:b, s:o, s:o, s:o, s:I}", "done", 1, "hold",
 	    control_text(fleet->summary.hold), "paused",
 	    control_text(fleet->summary.paused), "missing",
 	    control_text(fleet->summary.missing), "expired",
 	    (json_int_t)fleet->summary.expired);
-	fleet_args_command(&fleet->args, "SET");
+	fleet_args_eval(&fleet->args, fleet_script_ack, 1);
 	fleet_key(fleet, "ack");
-	fleet_args_hex(&fleet->args, random_u64());
 	throw_switch(call, &how);
 }

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOUR_MS 3600000ull
-
 static void
 unsettle(struct failover *failover, uint64_t now_ms)
 {
@@ -25,6 +23,13 @@ failover_init(struct failover *failover, uint64_t expiry_ms,
 	    max_per_hour :
 	    FAILOVER_HISTORY;
 	unsettle(failover, now_ms);
+}
+
+void
+failover_begin(struct failover *failover, bool is_mass)
+{
+	failover_acknowledge(failover);
+	failover->is_mass = is_mass;
 }
 
 void
@@ -94,12 +99,10 @@ is_mass(struct failover *failover, size_t expired, size_t members,
 	size_t missing = expired + dead;
 	bool many = missing > 1 && missing * 10 > members + dead;
 
-	if (expired == 0) {
+	if (expired == 0)
 		failover->is_mass = false;
-		failover->mass_allowed = 0;
-	} else if (many && expired > failover->mass_allowed) {
+	else if (many)
 		failover->is_mass = true;
-	}
 	return failover->is_mass;
 }
 
@@ -114,7 +117,7 @@ failover_decide(struct failover *failover, size_t expired, size_t members,
 		return FAILOVER_MASS;
 	if (is_paused)
 		return FAILOVER_PAUSED;
-	if (verdicts_within(failover, HOUR_MS, now_ms) >=
+	if (verdicts_within(failover, FAILOVER_SPAN_MS, now_ms) >=
 	    failover->max_per_hour)
 		return FAILOVER_FLAPPING;
 	return FAILOVER_GO;
@@ -130,12 +133,10 @@ failover_note(struct failover *failover, uint64_t now_ms)
 }
 
 void
-failover_acknowledge(struct failover *failover, size_t expired)
+failover_acknowledge(struct failover *failover)
 {
 	failover->filled = 0;
 	failover->next = 0;
-	failover->is_mass = false;
-	failover->mass_allowed = expired;
 }
 
 const char *

@@ -18,6 +18,9 @@
 /* Redis TIME may drift from our clock by so much between two looks. */
 #define FAILOVER_JUMP_MS 1000
 
+/* So far back verdicts count against max_per_hour. */
+#define FAILOVER_SPAN_MS 3600000u
+
 enum failover_hold {
 	FAILOVER_GO,
 	FAILOVER_UNSETTLED, /* Redis is new, back, or its clock jumped */
@@ -38,7 +41,6 @@ struct failover {
 	int64_t ahead_ms; /* Redis TIME less our clock, at the last look */
 	bool has_time;
 	bool is_mass;
-	size_t mass_allowed; /* so many missing were acknowledged */
 	uint64_t at_ms[FAILOVER_HISTORY]; /* verdicts, a ring */
 	uint32_t next;
 	uint32_t filled;
@@ -49,6 +51,9 @@ void failover_init(struct failover *failover, uint64_t expiry_ms,
 
 /* The link is new: leases may have expired while nobody looked. */
 void failover_on_connect(struct failover *failover, uint64_t now_ms);
+/* We lead from now on: what we remember from an earlier term is out of date.
+ * is_mass: the leader before us held back for that. */
+void failover_begin(struct failover *failover, bool is_mass);
 /* What INFO says; a change means another history. */
 void failover_on_server(struct failover *failover, const char *run_id,
     const char *replid, uint64_t now_ms);
@@ -60,9 +65,10 @@ void failover_on_time(struct failover *failover, uint64_t redis_ms,
 bool failover_is_settled(const struct failover *failover, uint64_t now_ms);
 
 /*
- * May a verdict be given while `expired` of `members` have no lease?  More than
- * max(1, a tenth) hold everything until all of them are back or an operator
- * acknowledges.  Call once a turn, with 0 expired too.
+ * May a verdict be given while `expired` of `members` have no lease, beside
+ * those that an operator has acknowledged?  More than max(1, a tenth) hold
+ * everything until all of them are back or acknowledged.  Call once a turn,
+ * with 0 expired too.
  */
 enum failover_hold failover_decide(struct failover *failover, size_t expired,
     size_t members, bool is_paused, uint64_t now_ms);
@@ -70,9 +76,8 @@ enum failover_hold failover_decide(struct failover *failover, size_t expired,
 /* A verdict was given: by us, or by a leader before us. */
 void failover_note(struct failover *failover, uint64_t now_ms);
 
-/* An operator has looked: forget the past hour, and let those missing now be
- * judged. */
-void failover_acknowledge(struct failover *failover, size_t expired);
+/* An operator has looked: forget the past hour. */
+void failover_acknowledge(struct failover *failover);
 
 const char *failover_hold_name(enum failover_hold hold);
 

@@ -56,7 +56,10 @@ fleet_lead_begin(struct fleet *fleet)
 	fleet_members_clear(&lead->members);
 	memset(&lead->purge, 0, sizeof(lead->purge));
 	memset(&lead->storm, 0, sizeof(lead->storm));
-	lead->has_ack = lead->has_water = false;
+	failover_begin(&lead->failover,
+	    strcmp(fleet->summary.hold, failover_hold_name(FAILOVER_MASS)) ==
+		0);
+	lead->has_history = lead->has_water = false;
 	lead->is_reading = false;
 	/* A storm that the leader before us announced goes on. */
 	if (fleet->summary.storm_until_ms > fleet_redis_ms(fleet, now))
@@ -173,11 +176,14 @@ read_all(struct fleet *fleet, uint64_t now_ms)
 	fleet_args_command(&fleet->args, "INFO");
 	if (fleet_send(fleet, on_info, fleet) != 0)
 		return;
-	fleet_args_eval(&fleet->args, fleet_script_read, 3);
+	fleet_args_eval(&fleet->args, fleet_script_read, 4);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "paused");
 	fleet_key(fleet, "ack");
+	fleet_key(fleet, "events");
 	fleet_key(fleet, "node:");
+	fleet_args_number(&fleet->args,
+	    lead->has_history ? 0 : FAILOVER_SPAN_MS);
 	if (fleet_send(fleet, on_reading, fleet) != 0)
 		return;
 	lead->is_reading = true;

@@ -57,8 +57,8 @@ struct fleet_lead {
 	uint64_t level;
 	double effective;
 	uint64_t redis_ms; /* at the last reading */
-	char ack[64];
-	bool has_ack; /* ack is what was there when we began */
+	uint64_t ack_ms;  /* by Redis' clock: an operator has looked; 0: none */
+	bool has_history; /* ack and deaths of the terms before ours */
 	char observed[FLEET_OBSERVED_MAX]; /* of the one that is buried */
 	uint64_t deaths;
 	uint64_t routes_purged;

@@ -191,6 +191,13 @@ fleet_member_event(const struct fleet_member *member, uint64_t redis_ms)
 	return events[member->said];
 }
 
+bool
+fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms)
+{
+	return member->state == MEMBER_SUSPECT &&
+	    member->beat_ms + member->lease_ms > ack_ms;
+}
+
 /* What the leader before us, or nobody, has concluded. */
 static void
 begin(struct fleet_member *member)

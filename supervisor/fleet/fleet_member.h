@@ -73,6 +73,10 @@ void fleet_member_set(struct fleet_member *member, const char *field,
 enum member_event fleet_member_event(const struct fleet_member *member,
     uint64_t redis_ms);
 
+/* Did it go missing since an operator acknowledged those who were then? */
+bool fleet_member_is_missing(const struct fleet_member *member,
+    uint64_t ack_ms);
+
 /*
  * The leader's part of a lease just read, which begins as a copy of what was
  * known, if anything was: *old.  A reading can miss all that lies between two

@@ -11,6 +11,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/parse.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
@@ -24,6 +25,16 @@ text_at(const struct redisReply *reply, size_t i)
 	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
 
 	return text == NULL ? "" : text;
+}
+
+static uint64_t
+number_at(const struct redisReply *reply, size_t i)
+{
+	uint64_t number = 0;
+
+	/* What is no number reads 0. */
+	(void)!parse_u64(text_at(reply, i), 0, INT64_MAX, &number);
+	return number;
 }
 
 /* One {id, beat, {field, value ...}}. */
@@ -64,7 +75,7 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	struct fleet_members fresh = { 0 };
 	size_t i, count = redis_reply_count(reply);
 
-	for (i = 3; i < count; i++) {
+	for (i = 4; i < count; i++) {
 		const struct redisReply *item = redis_reply_at(reply, i);
 		const struct fleet_member *old = fleet_members_find(members,
 		    text_at(item, 0));
@@ -189,10 +200,13 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
 	enum failover_hold before = lead->hold;
-	size_t i;
+	size_t i, missing = 0;
 
 	note_missing(lead);
-	lead->hold = failover_decide(&lead->failover, lead->expired, members,
+	for (i = 0; i < lead->members.count; i++)
+		missing += fleet_member_is_missing(&lead->members.all[i],
+		    lead->ack_ms);
+	lead->hold = failover_decide(&lead->failover, missing, members,
 	    lead->paused[0] != '\0', now_ms);
 	if (lead->hold != before && lead->hold >= FAILOVER_PAUSED) {
 		tell_hold(fleet);
@@ -254,23 +268,38 @@ publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 	free(text);
 }
 
-/* An operator has acknowledged when the word there has changed. */
+/* The deaths of the past hour, by us in an earlier term or by others, that no
+ * operator has looked at since. */
 static void
-take_switches(struct fleet *fleet, const struct redisReply *reply)
+take_deaths(struct failover *failover, const struct redisReply *deaths,
+    uint64_t ack_ms, uint64_t redis_ms, uint64_t now_ms)
+{
+	size_t i;
+
+	for (i = 0; i < redis_reply_count(deaths); i++) {
+		uint64_t at_ms = number_at(deaths, i);
+
+		if (at_ms > ack_ms)
+			failover_note(failover, now_ms - (redis_ms - at_ms));
+	}
+}
+
+static void
+take_switches(struct fleet *fleet, const struct redisReply *reply,
+    uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
-	const char *ack = text_at(reply, 2);
+	uint64_t ack_ms = number_at(reply, 2);
 
 	(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
 	    text_at(reply, 1));
-	if (lead->has_ack && strcmp(lead->ack, ack) != 0) {
-		failover_acknowledge(&lead->failover, lead->expired);
-		fleet_event(fleet, "acknowledged",
-		    fleet->sup->conf.settings.node.id, ack,
-		    (int64_t)lead->expired);
-	}
-	(void)snprintf(lead->ack, sizeof(lead->ack), "%s", ack);
-	lead->has_ack = true;
+	if (!lead->has_history)
+		take_deaths(&lead->failover, redis_reply_at(reply, 3), ack_ms,
+		    redis_ms, now_ms);
+	else if (ack_ms != lead->ack_ms)
+		failover_acknowledge(&lead->failover);
+	lead->ack_ms = ack_ms;
+	lead->has_history = true;
 }
 
 void
@@ -288,7 +317,7 @@ fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
 	/* A slow answer would look like a jump of the clock. */
 	if (took < FAILOVER_JUMP_MS / 2)
 		failover_on_time(&lead->failover, redis_ms, now_ms - took / 2);
-	take_switches(fleet, reply);
+	take_switches(fleet, reply, redis_ms, now_ms);
 	read_members(fleet, reply, redis_ms);
 	members = set_limits(fleet, now_ms);
 	fleet_observe_judge(fleet, redis_ms, now_ms);

@@ -68,12 +68,25 @@ const char *const fleet_script_resign =
 
 const char *const fleet_script_read = NOW
     "local out={now,redis.call('GET',KEYS[2]) or '',"
-    "redis.call('GET',KEYS[3]) or ''} "
+    "redis.call('GET',KEYS[3]) or '',{}} "
+    "if ARGV[2]~='0' then "
+    "  local d=redis.pcall('XRANGE',KEYS[4],now-tonumber(ARGV[2]),'+') "
+    "  for i=1,#d do "
+    "    for j=1,#d[i][2]-1,2 do "
+    "      if d[i][2][j]=='kind' and d[i][2][j+1]=='node_dead' then "
+    "        table.insert(out[4],string.match(d[i][1],'%d+')) "
+    "      end "
+    "    end "
+    "  end "
+    "end "
     "local n=redis.call('ZRANGE',KEYS[1],0,-1,'WITHSCORES') "
     "for i=1,#n,2 do "
     "  out[#out+1]={n[i],n[i+1],redis.call('HGETALL',ARGV[1]..n[i])} "
     "end "
     "return out";
+
+const char *const fleet_script_ack = NOW
+    "redis.call('SET',KEYS[1],now) return now";
 
 const char *const fleet_script_publish = NOW
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "

@@ -5,7 +5,7 @@ import shlex
 from node import wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
-from test_fleet import events, fleet, redis, states
+from test_fleet import events, fleet, leader_of, redis, shown, states
 from test_fleet_observer import beat
 
 
@@ -77,3 +77,43 @@ def test_redis_decides_a_verdict(fleet, redis):
     redis("SET", "{main}:leader", f"{words[7]}0")
     assert verdict() == -1
     assert len(deaths(redis, "ghost")) == 2
+
+
+def test_next_leader_knows_the_past(fleet, redis):
+    """Verdicts of the leaders before it count, and what an operator has
+    acknowledged, if need be while nobody led."""
+    nodes = fleet(3, **{"membership.max_failovers_per_hour": 1})
+    away = []
+    peer = f"127.0.0.1 {free_port()}"
+
+    def wait_with(names, fact, what=None):
+        """Meanwhile those live."""
+        def both():
+            for name in names:
+                beat(redis, name, peer=peer)
+            return fact()
+        wait_until(both, 60, what)
+
+    def is_held():
+        return any(shown(node)["leads"] and shown(node)["hold"] == "flapping"
+                   for node in nodes)
+
+    def lose_leader():
+        away.append(leader_of(nodes))
+        nodes.remove(away[-1])
+        away[-1].kill_supervisor()
+
+    wait_with(["g1", "g2", "g3"], lambda: states(nodes[0]).get("g3"))
+    wait_with(["g2", "g3"], lambda: deaths(redis, "g1"))
+    lose_leader()
+    wait_with(["g2", "g3"], is_held, "the next leader to hold back")
+    wait_with(["g3"], lambda: states(nodes[0])["g2"] == "suspect")
+    assert not deaths(redis, "g2")
+    nodes[0].ctl("ack")
+    wait_with(["g3"], lambda: deaths(redis, "g2"))
+    wait_with(["g3"], is_held)
+    lose_leader()
+    nodes[0].ctl("ack")
+    wait_until(lambda: deaths(redis, "g3"), 60)
+    for node in away:
+        node.start()

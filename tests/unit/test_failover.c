@@ -88,18 +88,34 @@ test_mass_expiry(void **state)
 	    FAILOVER_MASS);
 }
 
+/* The caller counts only those who went missing after it. */
 static void
 test_mass_acknowledged(void **state)
 {
 	(void)state;
 	assert_int_equal(decide(5, 7000), FAILOVER_MASS);
-	failover_acknowledge(&failover, 5);
-	assert_int_equal(decide(5, 7000), FAILOVER_GO);
-	assert_int_equal(decide(4, 7100), FAILOVER_GO);
-	/* Not for those who go missing after it. */
-	assert_int_equal(decide(6, 7200), FAILOVER_MASS);
-	assert_int_equal(decide(0, 7300), FAILOVER_GO);
+	failover_acknowledge(&failover);
+	assert_int_equal(decide(0, 7000), FAILOVER_GO);
+	assert_int_equal(decide(1, 7200), FAILOVER_GO);
 	assert_int_equal(decide(5, 7400), FAILOVER_MASS);
+}
+
+/* Another leader goes on where the one before it was. */
+static void
+test_next_leader(void **state)
+{
+	(void)state;
+	failover_note(&failover, 7000);
+	failover_begin(&failover, true);
+	assert_int_equal(decide(1, 7000), FAILOVER_MASS);
+	assert_int_equal(decide(0, 7000), FAILOVER_GO);
+	assert_int_equal(decide(1, 7000), FAILOVER_GO);
+	/* That was before this machine was started. */
+	failover_note(&failover, 7000 - HOUR + 1000);
+	failover_note(&failover, 0);
+	failover_note(&failover, 6000);
+	assert_int_equal(decide(1, 7000), FAILOVER_FLAPPING);
+	assert_int_equal(decide(1, 8000), FAILOVER_GO);
 }
 
 /* Leases of those who die together do not end at the same moment. */
@@ -116,8 +132,8 @@ test_one_after_the_other(void **state)
 	    FAILOVER_MASS);
 	assert_int_equal(failover_decide(&failover, 1, 3, false, 99000),
 	    FAILOVER_MASS);
-	failover_acknowledge(&failover, 1);
-	assert_int_equal(failover_decide(&failover, 1, 3, false, 99000),
+	failover_acknowledge(&failover);
+	assert_int_equal(failover_decide(&failover, 0, 3, false, 99000),
 	    FAILOVER_GO);
 	/* In a large fleet two in a row are no mass. */
 	failover_note(&failover, 99000);
@@ -158,7 +174,7 @@ test_flapping(void **state)
 	assert_int_equal(decide(1, 10000 + HOUR), FAILOVER_GO);
 	failover_note(&failover, 10000 + HOUR);
 	assert_int_equal(decide(1, 10000 + HOUR), FAILOVER_FLAPPING);
-	failover_acknowledge(&failover, 0);
+	failover_acknowledge(&failover);
 	assert_int_equal(decide(1, 10000 + HOUR), FAILOVER_GO);
 }
 
@@ -196,6 +212,7 @@ main(void)
 		cmocka_unit_test_setup(test_anything_new_about_redis, setup),
 		cmocka_unit_test_setup(test_mass_expiry, setup),
 		cmocka_unit_test_setup(test_mass_acknowledged, setup),
+		cmocka_unit_test_setup(test_next_leader, setup),
 		cmocka_unit_test_setup(test_one_after_the_other, setup),
 		cmocka_unit_test_setup(test_outage_is_no_mass, setup),
 		cmocka_unit_test_setup(test_paused, setup),
