@@ -71,7 +71,7 @@ _holdfastctl() {
 	'')
 		words='status workers clients where send dispatch kick broadcast reload
 		    restart upgrade drain undrain stop log-level config events top version
-		    nodes fleet pause resume ack'
+		    nodes fleet pause resume ack forget'
 		;;
 	clients) options='--filter --limit --offset --slot --columns' ;;
 	kick) options='--code --reason' ;;

@@ -77,8 +77,7 @@ void control_tell(struct control_call *call, const char *name, json_t *value);
 /* A JSON string of a text that may not be UTF-8. */
 json_t *control_text(const char *text);
 
-/* An argument of the request: NULL or fallback when absent or not of that
- * type. */
+/* Of the request: NULL or fallback when it is absent or of another type. */
 const char *control_arg_text(const struct control_call *call, const char *key);
 int64_t control_arg_int(const struct control_call *call, const char *key,
     int64_t fallback);
@@ -106,6 +105,7 @@ void control_run_fleet(struct control_call *call);
 void control_run_pause(struct control_call *call);
 void control_run_resume(struct control_call *call);
 void control_run_ack(struct control_call *call);
+void control_run_forget(struct control_call *call);
 
 /* How far the drain is, and that to those who wait for its end. */
 json_t *control_drain_json(const struct supervisor *sup);

@@ -85,6 +85,7 @@ const struct control_command control_commands[] = {
 	{ "pause", control_run_pause },
 	{ "resume", control_run_resume },
 	{ "ack", control_run_ack },
+	{ "forget", control_run_forget },
 	{ "version", run_version },
 	{ NULL, NULL },
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pause, resume and ack on the control socket.  What is changed is changed in
- * Redis, for whoever leads; a pause holds once the leader has read it, so its
- * answer waits for what the leader publishes next.  The client may be gone
- * meanwhile: then nobody is told, and the switch is as it is.
+ * pause, resume, ack and forget on the control socket.  What is changed is
+ * changed in Redis, for whoever leads; a pause holds once the leader has read
+ * it, so its answer waits for what the leader publishes next.  The client may
+ * be gone meanwhile: then nobody is told, and the switch is as it is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct pending {
 	struct event *look;	   /* owned; runs once Redis has it */
 	uint64_t end_ms;
 	const char *kind;	       /* of the event */
+	char node[128];		       /* of the event; "": this one */
 	bool is_awaited;	       /* wanted, below */
 	char reason[REASON_SIZE];      /* of the event, too */
 	char wanted[FLEET_PAUSED_MAX]; /* what the leader is to say */
@@ -129,8 +130,19 @@ on_switched(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		pending_free(pending);
 		return;
 	}
+	if (pending->node[0] != '\0' && !redis_reply_is(reply, "")) {
+		const char *why = redis_reply_text(reply, NULL);
+
+		(void)let_go(pending);
+		control_fail(call, "refused", CONTROL_EXIT_REFUSED, "%s: %s",
+		    pending->node, why == NULL ? "nonsense from Redis" : why);
+		pending_free(pending);
+		return;
+	}
 	fleet = call->sup->fleet;
-	fleet_event(fleet, pending->kind, call->sup->conf.settings.node.id,
+	fleet_event(fleet, pending->kind,
+	    pending->node[0] != '\0' ? pending->node :
+				       call->sup->conf.settings.node.id,
 	    pending->reason, 0);
 	if (pending->is_awaited)
 		wait_for_leader(pending);
@@ -220,5 +232,32 @@ control_run_ack(struct control_call *call)
 	    (json_int_t)fleet->summary.expired);
 	fleet_args_eval(&fleet->args, fleet_script_ack, 1);
 	fleet_key(fleet, "ack");
+	throw_switch(call, &how);
+}
+
+void
+control_run_forget(struct control_call *call)
+{
+	const char *node = control_arg_text(call, "node");
+	struct fleet *fleet = control_fleet(call);
+	struct pending how = { .kind = "forget" };
+	char key[160];
+
+	if (fleet == NULL)
+		return;
+	if (node == NULL || node[0] == '\0' ||
+	    strlen(node) >= sizeof(how.node)) {
+		control_fail(call, "bad_node", CONTROL_EXIT_USAGE,
+		    "which node?");
+		return;
+	}
+	(void)snprintf(how.node, sizeof(how.node), "%s", node);
+	(void)snprintf(how.reason, sizeof(how.reason), "by an operator");
+	how.result = json_pack("{s:b}", "done", 1);
+	(void)snprintf(key, sizeof(key), "node:%s", node);
+	fleet_args_eval(&fleet->args, fleet_script_disown, 2);
+	fleet_key(fleet, key);
+	fleet_key(fleet, "nodes");
+	fleet_args_text(&fleet->args, node);
 	throw_switch(call, &how);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * nodes, fleet, pause, resume, ack: the fleet as its leader sees it.
+ * nodes, fleet, pause, resume, ack, forget: the fleet as its leader sees it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -261,6 +261,25 @@ cmd_ack(struct ctl *ctl)
 		    ctl_text(result, "paused"));
 	else
 		ctl_put_line("no node was held back: failover %s", hold);
+	json_decref(result);
+	return code;
+}
+
+int
+cmd_forget(struct ctl *ctl)
+{
+	json_t *result;
+	int code = ctl_ask(ctl,
+	    json_pack("{s:s, s:s}", "command", "forget", "node", ctl->args[0]),
+	    NULL, NULL, &result);
+
+	if (code != CTL_DONE)
+		return code;
+	if (ctl->options.json)
+		ctl_put_json(result);
+	else
+		ctl_put_line("%s is forgotten when its routes are purged",
+		    ctl->args[0]);
 	json_decref(result);
 	return code;
 }

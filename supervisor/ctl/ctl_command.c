@@ -66,6 +66,8 @@ const struct ctl_command ctl_commands[] = {
 	{ "resume", "", 0, 0, 0, SOON_MS, cmd_resume, "end a pause" },
 	{ "ack", "", 0, 0, 0, SOON_MS, cmd_ack,
 	    "let nodes be declared dead that are held back" },
+	{ "forget", "NODE", 1, 1, 0, SOON_MS, cmd_forget,
+	    "take a node that is gone for good off the fleet" },
 	{ "top", "", 0, 0, CTL_OPT_INTERVAL | CTL_OPT_COUNT, SOON_MS, cmd_top,
 	    "a live view" },
 	{ "version", "", 0, 0, 0, SOON_MS, cmd_version,

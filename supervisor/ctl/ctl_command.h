@@ -60,5 +60,6 @@ int cmd_fleet(struct ctl *ctl);
 int cmd_pause(struct ctl *ctl);
 int cmd_resume(struct ctl *ctl);
 int cmd_ack(struct ctl *ctl);
+int cmd_forget(struct ctl *ctl);
 
 #endif

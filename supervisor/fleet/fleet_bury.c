@@ -210,10 +210,11 @@ fleet_bury_forget(struct fleet *fleet, struct fleet_member *member)
 	char node[160];
 
 	(void)snprintf(node, sizeof(node), "node:%s", member->id);
-	fleet_args_eval(args, fleet_script_forget, 3);
+	fleet_args_eval(args, fleet_script_forget, 4);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, node);
 	fleet_key(fleet, "nodes");
+	fleet_key(fleet, "events");
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_hex(args, member->incarnation);

@@ -78,7 +78,7 @@ void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);
 /* fleet_bury.c: one whose lease is over. */
 void fleet_bury_probe(struct fleet *fleet, struct fleet_member *member);
 void fleet_bury_clear(struct fleet *fleet);
-/* Forgets those long dead. */
+/* Forgets one that is over. */
 void fleet_bury_forget(struct fleet *fleet, struct fleet_member *member);
 
 /* fleet_purge.c: begins with the next dead node, or goes on. */

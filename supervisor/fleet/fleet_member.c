@@ -15,6 +15,9 @@
 
 #define LEASE_MAX_MS 300000u
 #define COUNT_MAX    1000000000000ull
+/* A dead node stays on the list for so long, for people. */
+#define FORGET_MS   3600000u
+#define MUTE_LEASES 10u
 
 void
 fleet_members_clear(struct fleet_members *members)
@@ -173,6 +176,12 @@ fleet_member_set(struct fleet_member *member, const char *field,
 	}
 }
 
+static uint64_t
+expiry_of(const struct fleet_member *member)
+{
+	return member->beat_ms + member->lease_ms;
+}
+
 enum member_event
 fleet_member_event(const struct fleet_member *member, uint64_t redis_ms)
 {
@@ -185,17 +194,30 @@ fleet_member_event(const struct fleet_member *member, uint64_t redis_ms)
 		[MEMBER_LEFT] = MEMBER_EV_LEAVE,
 	};
 
-	if (member->said != MEMBER_LEFT &&
-	    redis_ms >= member->beat_ms + member->lease_ms)
+	if (member->said != MEMBER_LEFT && redis_ms >= expiry_of(member))
 		return MEMBER_EV_EXPIRED;
 	return events[member->said];
 }
 
 bool
-fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms)
+fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
+    uint64_t redis_ms)
 {
-	return member->state == MEMBER_SUSPECT &&
-	    member->beat_ms + member->lease_ms > ack_ms;
+	if (member->state != MEMBER_SUSPECT || member->is_lost ||
+	    expiry_of(member) <= ack_ms)
+		return false;
+	return member->address[0] != '\0' ||
+	    redis_ms < expiry_of(member) + MUTE_LEASES * member->lease_ms;
+}
+
+bool
+fleet_member_is_over(const struct fleet_member *member, uint64_t redis_ms)
+{
+	/* One that lives writes its lease again within a second. */
+	if (member->is_lost)
+		return redis_ms >= expiry_of(member);
+	return member->state == MEMBER_DEAD && member->is_purged &&
+	    redis_ms > member->dead_ms + FORGET_MS;
 }
 
 /* What the leader before us, or nobody, has concluded. */

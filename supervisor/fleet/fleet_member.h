@@ -35,6 +35,7 @@ struct fleet_member {
 	double budget;	/* that it can do */
 	double best;	/* that it has been seen doing */
 	enum member_state said;
+	bool is_lost;	  /* Redis has its name alone: said is no word of its */
 	bool is_purged;	  /* dead, and no route to it is left */
 	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
@@ -73,9 +74,15 @@ void fleet_member_set(struct fleet_member *member, const char *field,
 enum member_event fleet_member_event(const struct fleet_member *member,
     uint64_t redis_ms);
 
-/* Did it go missing since an operator acknowledged those who were then? */
-bool fleet_member_is_missing(const struct fleet_member *member,
-    uint64_t ack_ms);
+/*
+ * Did it go missing since an operator acknowledged those who were then?  One
+ * without a peer port stays suspect for ever, as nobody can say that it is
+ * dead: after ten leases it has nothing to do with who goes missing now.
+ */
+bool fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
+    uint64_t redis_ms);
+/* May the leader take it off the list? */
+bool fleet_member_is_over(const struct fleet_member *member, uint64_t redis_ms);
 
 /*
  * The leader's part of a lease just read, which begins as a copy of what was

@@ -16,9 +16,6 @@
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
 
-/* A dead node stays on the list for so long, for people. */
-#define FORGET_MS 3600000u
-
 static const char *
 text_at(const struct redisReply *reply, size_t i)
 {
@@ -47,6 +44,8 @@ read_lease(struct fleet_member *member, const struct redisReply *item)
 	(void)snprintf(member->id, sizeof(member->id), "%s", text_at(item, 0));
 	/* A hash that is gone, by eviction or hand, is no death. */
 	member->said = MEMBER_SUSPECT;
+	member->is_lost = count == 0;
+	member->beat_ms = number_at(item, 1);
 	member->address[0] = '\0';
 	member->is_purged = false;
 	member->dead_ms = 0;
@@ -205,7 +204,7 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 	note_missing(lead);
 	for (i = 0; i < lead->members.count; i++)
 		missing += fleet_member_is_missing(&lead->members.all[i],
-		    lead->ack_ms);
+		    lead->ack_ms, redis_ms);
 	lead->hold = failover_decide(&lead->failover, missing, members,
 	    lead->paused[0] != '\0', now_ms);
 	if (lead->hold != before && lead->hold >= FAILOVER_PAUSED) {
@@ -214,11 +213,10 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 	for (i = 0; i < lead->members.count; i++) {
 		struct fleet_member *member = &lead->members.all[i];
 
-		if (member->state == MEMBER_SUSPECT)
-			fleet_bury_probe(fleet, member);
-		else if (member->state == MEMBER_DEAD && member->is_purged &&
-		    redis_ms > member->dead_ms + FORGET_MS)
+		if (fleet_member_is_over(member, redis_ms))
 			fleet_bury_forget(fleet, member);
+		else if (member->state == MEMBER_SUSPECT)
+			fleet_bury_probe(fleet, member);
 	}
 }
 

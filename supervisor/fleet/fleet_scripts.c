@@ -157,7 +157,24 @@ const char *const fleet_script_forget =
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
     "local h=redis.call('HMGET',KEYS[2],'incarnation','state') "
     "if h[1] and (h[1]~=ARGV[3] or h[2]~='dead') then return 0 end "
-    "redis.call('DEL',KEYS[2]) redis.call('ZREM',KEYS[3],ARGV[2]) return 1";
+    "redis.call('DEL',KEYS[2]) "
+    "if redis.call('ZREM',KEYS[3],ARGV[2])==0 then return 0 end "
+    "redis.call('XADD',KEYS[4],'MAXLEN','~',10000,'*','kind',"
+    "'node_forgotten','node',ARGV[2],'text',ARGV[1]) "
+    "return 1";
+
+/* Dead since the beginning of time: nothing but its routes keeps it. */
+const char *const fleet_script_disown = NOW
+    "if not redis.call('ZSCORE',KEYS[2],ARGV[1]) then "
+    "  return 'no node of the fleet has this id' "
+    "end "
+    "local h=redis.call('HMGET',KEYS[1],'incarnation','state','beat','lease') "
+    "if not h[1] then redis.call('ZREM',KEYS[2],ARGV[1]) return '' end "
+    "if h[2]~='dead' and"
+    "  now-(tonumber(h[3]) or 0)<(tonumber(h[4]) or 0) then "
+    "  return 'it renews its lease' "
+    "end "
+    "redis.call('HSET',KEYS[1],'state','dead','dead_at',0) return ''";
 
 const char *const fleet_script_unroute =
     "if redis.call('GET',KEYS[1])==ARGV[1] then "

@@ -70,9 +70,13 @@ extern const char *const fleet_script_is_dead;
 /* No routes are left.  KEYS: leader, node, routes mark, events; ARGV:
  * token, incarnation, id, number of routes.  1 or 0. */
 extern const char *const fleet_script_purged;
-/* Takes it off the list, unless it has come back.  KEYS: leader, node, nodes;
- * ARGV: token, id, incarnation.  1 or 0. */
+/* Takes it off the list, unless it has come back.  KEYS: leader, node, nodes,
+ * events; ARGV: token, id, incarnation.  1 or 0. */
 extern const char *const fleet_script_forget;
+/* An operator knows that it is gone for good: declares it dead, and the leader
+ * forgets it when its routes are purged.  KEYS: node, nodes; ARGV: id.  "", or
+ * why not. */
+extern const char *const fleet_script_disown;
 
 /* Deletes a client's route if it still leads to that node.  KEYS: user-route;
  * ARGV: node id.  1 or 0. */

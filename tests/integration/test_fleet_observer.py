@@ -7,10 +7,14 @@ from test_fleet import events, fleet, long, redis, states
 LIFE = "00000000000000aa"
 
 
+def now_ms(redis):
+    seconds, micros = map(int, redis("TIME"))
+    return seconds * 1000 + micros // 1000
+
+
 def beat(redis, name, **fields):
     """What a node writes each second."""
-    now = redis("TIME")
-    now = int(now[0]) * 1000 + int(now[1]) // 1000
+    now = now_ms(redis)
     more = [word for item in fields.items() for word in item]
     redis("HSET", f"{{main}}:node:{name}", "incarnation", LIFE, "state",
           "healthy", "lease", 3000, "beat", now, "capacity", 10, *more)

@@ -6,7 +6,7 @@ from node import wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
 from test_fleet import events, fleet, leader_of, redis, shown, states
-from test_fleet_observer import beat
+from test_fleet_observer import beat, now_ms
 
 
 def deaths(redis, name):
@@ -117,3 +117,49 @@ def test_next_leader_knows_the_past(fleet, redis):
     wait_until(lambda: deaths(redis, "g3"), 60)
     for node in away:
         node.start()
+
+
+def test_who_cannot_be_judged(fleet, redis):
+    """A node without a peer port stays suspect: it holds nobody up for ever,
+    and an operator can take it off the list."""
+    node, = fleet(1)
+    beat(redis, "mute", lease=500)
+    redis("HSET", "node-clients:mute", "c", "{}")
+    redis("SET", "user-route:c", "mute")
+    wait_until(lambda: states(node).get("mute") == "suspect", 20)
+    gone = int(redis("HGET", "{main}:node:mute", "beat")) + 11 * 500
+    peer = f"127.0.0.1 {free_port()}"
+    wait_until(lambda: beat(redis, "ghost", peer=peer)
+               and now_ms(redis) > gone, 20)
+    wait_until(lambda: deaths(redis, "ghost"), 60)
+    assert states(node)["mute"] == "suspect"
+    assert redis("GET", "user-route:c") == "mute"
+
+    for name, why in (("n0", "it renews its lease"),
+                      ("n9", "no node of the fleet has this id")):
+        done = node.ctl("forget", name, check=False)
+        assert done.returncode == 1 and f"{name}: {why}" in done.stderr
+    for name in ("mute", "ghost"):
+        assert node.ctl("forget", name).stdout == (
+            f"{name} is forgotten when its routes are purged\n")
+    wait_until(lambda: states(node) == {"n0": "healthy"}, 20)
+    assert redis("GET", "user-route:c") is None
+    assert redis("EXISTS", "{main}:node:mute", "node-clients:mute") == 0
+    assert redis("ZRANGE", "{main}:nodes", 0, -1) == ["n0"]
+    assert not deaths(redis, "mute")
+    told = [(e["kind"], e["node"]) for e in events(redis)]
+    for name in ("mute", "ghost"):
+        assert told.count(("forget", name)) == 1
+        assert told.count(("node_forgotten", name)) == 1
+    assert "node_forgotten" in node.ctl("events").stdout
+
+
+def test_lease_that_redis_has_lost(fleet, redis):
+    """A name without a lease goes; a node that lives writes it again."""
+    nodes = fleet(2)
+    beat(redis, "ghost")
+    wait_until(lambda: "ghost" in states(nodes[0]), 20)
+    redis("DEL", "{main}:node:ghost", "{main}:node:n1")
+    wait_until(lambda: states(nodes[0]) == {"n0": "healthy", "n1": "healthy"},
+               30)
+    assert not deaths(redis, "ghost") and not deaths(redis, "n1")

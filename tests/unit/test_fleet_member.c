@@ -146,6 +146,51 @@ test_same_life_goes_on(void **state)
 	assert_int_equal(member.misses, 0);
 }
 
+/* The lease is over at 105000. */
+static void
+test_who_is_missing(void **state)
+{
+	struct fleet_member member = lease();
+
+	(void)state;
+	member.state = MEMBER_HEALTHY;
+	assert_false(fleet_member_is_missing(&member, 0, 105000));
+	member.state = MEMBER_SUSPECT;
+	assert_true(fleet_member_is_missing(&member, 0, 105000));
+	assert_true(fleet_member_is_missing(&member, 104999, 999000));
+	assert_false(fleet_member_is_missing(&member, 105000, 105000));
+	member.address[0] = '\0';
+	assert_true(fleet_member_is_missing(&member, 0, 154999));
+	assert_false(fleet_member_is_missing(&member, 0, 155000));
+	member = lease();
+	member.state = MEMBER_SUSPECT;
+	member.is_lost = true;
+	assert_false(fleet_member_is_missing(&member, 0, 105000));
+}
+
+static void
+test_who_is_forgotten(void **state)
+{
+	struct fleet_member member = lease();
+
+	(void)state;
+	member.state = MEMBER_SUSPECT;
+	assert_false(fleet_member_is_over(&member, 99999999));
+	member.is_lost = true;
+	assert_false(fleet_member_is_over(&member, 104999));
+	assert_true(fleet_member_is_over(&member, 105000));
+	member = lease();
+	member.state = MEMBER_DEAD;
+	fleet_member_set(&member, "dead_at", "106000");
+	assert_false(fleet_member_is_over(&member, 99999999));
+	fleet_member_set(&member, "purged", "1");
+	assert_false(fleet_member_is_over(&member, 106000 + 3600000));
+	assert_true(fleet_member_is_over(&member, 106001 + 3600000));
+	/* By an operator. */
+	fleet_member_set(&member, "dead_at", "0");
+	assert_true(fleet_member_is_over(&member, 3600001));
+}
+
 static void
 test_nonsense_changes_nothing(void **state)
 {
@@ -288,6 +333,8 @@ main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_back_between_two_readings),
 		cmocka_unit_test(test_same_life_goes_on),
+		cmocka_unit_test(test_who_is_missing),
+		cmocka_unit_test(test_who_is_forgotten),
 		cmocka_unit_test(test_nonsense_changes_nothing),
 		cmocka_unit_test(test_published_and_read),
 		cmocka_unit_test(test_lists_that_are_none),
