@@ -66,11 +66,13 @@ node_drain_load(const struct node_drain *from, uint64_t now_ms,
 }
 
 void
-node_permit_begin(struct node_permit *permit, uint64_t drain, bool is_forced)
+node_permit_begin(struct node_permit *permit, uint64_t drain, bool is_forced,
+    bool is_verdict)
 {
 	if (atomic_load(&permit->drain) != drain)
 		atomic_store(&permit->until_ms, 0);
 	atomic_store(&permit->is_forced, is_forced);
+	atomic_store(&permit->is_verdict, is_verdict);
 	atomic_store(&permit->drain, drain);
 }
 
@@ -79,6 +81,13 @@ node_permit_is_forced(const struct node_permit *permit, uint64_t drain)
 {
 	return atomic_load(&permit->drain) == drain &&
 	    atomic_load(&permit->is_forced) != 0;
+}
+
+bool
+node_permit_is_verdict(const struct node_permit *permit, uint64_t drain)
+{
+	return atomic_load(&permit->drain) == drain &&
+	    atomic_load(&permit->is_verdict) != 0;
 }
 
 void

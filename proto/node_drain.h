@@ -48,10 +48,10 @@ struct node_drain {
  * these words may have begun another one since.
  */
 struct node_permit {
-	_Atomic uint64_t drain;	    /* its asked_real_ms; 0: none */
-	_Atomic uint64_t until_ms;  /* 0: nothing has been asked for */
-	_Atomic uint32_t is_forced; /* it needs none */
-	_Atomic uint32_t unused;
+	_Atomic uint64_t drain;	     /* its asked_real_ms; 0: none */
+	_Atomic uint64_t until_ms;   /* 0: nothing has been asked for */
+	_Atomic uint32_t is_forced;  /* it needs none */
+	_Atomic uint32_t is_verdict; /* see node_permit_begin() */
 };
 
 /* A copy of it, checked. */
@@ -73,9 +73,12 @@ void node_drain_save(struct node_drain *, const struct drain_words *);
 int node_drain_load(const struct node_drain *, uint64_t now_ms,
     struct drain_words *out);
 
-/* Names the drain; one that it is of already keeps until_ms. */
-void node_permit_begin(struct node_permit *, uint64_t drain, bool is_forced);
+/* Names the drain; one that it is of already keeps until_ms.  is_verdict: the
+ * node drains because it is cut off, until it is not. */
+void node_permit_begin(struct node_permit *, uint64_t drain, bool is_forced,
+    bool is_verdict);
 bool node_permit_is_forced(const struct node_permit *, uint64_t drain);
+bool node_permit_is_verdict(const struct node_permit *, uint64_t drain);
 /* What was asked for at asked_ms has been granted for lease_ms: the holder
  * stands still well before others may take its place, however long the answer
  * took. */

@@ -124,6 +124,8 @@ drain_lease_restore(struct supervisor *sup)
 
 	life->is_forced = node_permit_is_forced(permit,
 	    life->drain.asked_real_ms);
+	life->is_verdict = node_permit_is_verdict(permit,
+	    life->drain.asked_real_ms);
 	/* Nobody would ever renew it. */
 	if (sup->conf.settings.redis.url[0] == '\0')
 		atomic_store(&permit->until_ms, 0);

@@ -21,6 +21,7 @@ struct drain_request {
 	uint64_t within_ms; /* 0: as the profile says */
 	bool is_unready;    /* load balancers know: no wait for them */
 	bool is_forced;	    /* whatever the fleet says */
+	bool is_verdict;    /* cut off: nobody has asked for it */
 };
 
 struct drain_plan {

@@ -83,7 +83,7 @@ lifecycle_save(struct supervisor *sup)
 
 	life->drain.state = states[life->state];
 	node_permit_begin(&sup->node.shared->permit, life->drain.asked_real_ms,
-	    life->is_forced);
+	    life->is_forced, life->is_verdict);
 	node_drain_save(&sup->node.shared->drain, &life->drain);
 	lifecycle_apply_fleet(sup);
 }
@@ -293,9 +293,11 @@ lifecycle_drain(struct supervisor *sup, const struct drain_request *request)
 		return -EBUSY;
 	if (sup->lifecycle.state > LIFECYCLE_READY) {
 		sup->lifecycle.is_forced |= request->is_forced;
+		sup->lifecycle.is_verdict &= request->is_verdict;
 		change_pace(sup, &plan);
 	} else {
 		sup->lifecycle.is_forced = request->is_forced;
+		sup->lifecycle.is_verdict = request->is_verdict;
 		begin_drain(sup, &plan);
 	}
 	return 0;
@@ -313,7 +315,8 @@ lifecycle_undrain(struct supervisor *sup)
 		return -EBUSY;
 	event_del(life->deadline);
 	memset(&life->drain, 0, sizeof(life->drain));
-	life->waits_lease = life->is_paused = life->is_forced = false;
+	life->waits_lease = life->is_paused = false;
+	life->is_forced = life->is_verdict = false;
 	lifecycle_enter(sup,
 	    sup->was_ready ? LIFECYCLE_READY : LIFECYCLE_STARTING);
 	for (i = 0; i < sup->gateways; i++) {
@@ -380,7 +383,7 @@ lifecycle_stop(struct supervisor *sup, bool graceful)
 	} else if (!graceful) {
 		close_now(sup, CLOSE_GOING_AWAY);
 	} else if (life->state <= LIFECYCLE_READY) {
-		life->is_forced = false;
+		life->is_forced = life->is_verdict = false;
 		life->drain.stops_after = true;
 		begin_drain(sup, &plan);
 	} else if (life->drain.stops_after) {

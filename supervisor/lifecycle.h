@@ -36,6 +36,7 @@ struct lifecycle {
 	/* drain_lease.c */
 	bool waits_lease;	 /* for the fleet, before the closes */
 	bool is_forced;		 /* it does not wait, nor pause */
+	bool is_verdict;	 /* it ends when the node is not cut off */
 	bool is_paused;		 /* the fleet's permission is over */
 	uint64_t paused_left_ms; /* of the window */
 	uint64_t lease_until_ms; /* a node that stops waits no longer */

@@ -99,11 +99,9 @@ enter(struct fleet *fleet, enum partition_verdict verdict, uint64_t now_ms)
 	    !partition_is_cut_off(cut->verdict))
 		cut->since_ms = now_ms;
 	cut->verdict = verdict;
-	fleet_apply(fleet->sup);
-	if (verdict == PARTITION_NONE && cut->has_drained) {
+	if (verdict == PARTITION_NONE)
 		cut->has_drained = false;
-		(void)!lifecycle_undrain(fleet->sup);
-	}
+	fleet_apply(fleet->sup);
 }
 
 static void
@@ -112,7 +110,8 @@ drain(struct fleet *fleet, uint64_t now_ms)
 	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
 	/* Who could permit it is what we are cut off from. */
 	struct drain_request request = { .profile = DRAIN_GENTLE,
-		.is_forced = true };
+		.is_forced = true,
+		.is_verdict = true };
 	struct fleet_cut *cut = &fleet->cut;
 	uint64_t grace = cut->verdict == PARTITION_ALONE ?
 	    set->membership.alone_grace_ms :
@@ -124,6 +123,16 @@ drain(struct fleet *fleet, uint64_t now_ms)
 		return;
 	log_warn("cut_off_drain", "Redis is away from us, not from others");
 	cut->has_drained = lifecycle_drain(fleet->sup, &request) == 0;
+}
+
+/* Also what a supervisor before us began. */
+static void
+undrain(struct fleet *fleet)
+{
+	if (fleet->cut.verdict != PARTITION_NONE || fleet->heard_ms == 0 ||
+	    fleet->lost_ms != 0 || !fleet->sup->lifecycle.is_verdict)
+		return;
+	(void)!lifecycle_undrain(fleet->sup);
 }
 
 /* One round can be wrong: a peer that was about to find out.  Two say it. */
@@ -179,6 +188,7 @@ fleet_cut_tick(struct fleet *fleet, uint64_t now_ms)
 	if (verdict != cut->verdict)
 		enter(fleet, verdict, now_ms);
 	drain(fleet, now_ms);
+	undrain(fleet);
 }
 
 void

@@ -30,7 +30,7 @@ struct fleet_cut {
 	uint64_t first_ms; /* the round that first said "cut off" */
 	uint32_t asked;
 	uint64_t saved;	  /* of the list on disk: a sum */
-	bool has_drained; /* the drain under way is ours */
+	bool has_drained; /* once for a verdict: an operator may undo it */
 	struct fleet_cut_peer peers[FLEET_CUT_PEERS];
 };
 

@@ -90,10 +90,13 @@ def test_cut_off(fleet, netns):
             # It has no lease, but it answers: it is not dead.
             wait_until(lambda n=node: states(n)["far"]
                        in ("suspect", "draining"), 40)
+        far.kill_supervisor()
     finally:
         netns.mend_redis()
-    wait_until(lambda: shown(far)["partition"] == "none", 40)
-    wait_until(lambda: far.control("status")["ready"], 40)
+    # The next supervisor knows why the node drains.
+    far.spawn()
+    wait_until(lambda: is_up(far), 40)
+    assert shown(far)["partition"] == "none"
     wait_until(lambda: states(nodes[0])["far"] == "healthy", 40)
 
 

@@ -173,7 +173,7 @@ test_held(void **state)
 	int client = gateway_help_open(help, "alice");
 	uint64_t end_ms;
 
-	node_permit_begin(&shared->permit, 7, false);
+	node_permit_begin(&shared->permit, 7, false, false);
 	node_permit_extend(&shared->permit, 1, 4);
 	atomic_store(&shared->drain.asked_real_ms, 7);
 	atomic_store(&shared->drain.state, NODE_DRAIN_CLOSING);

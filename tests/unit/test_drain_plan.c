@@ -14,8 +14,11 @@
 static struct drain_plan
 plan(enum drain_profile profile, uint64_t within_ms, bool is_unready)
 {
-	struct drain_request request = { profile, within_ms, is_unready,
-		false };
+	struct drain_request request = {
+		.profile = profile,
+		.within_ms = within_ms,
+		.is_unready = is_unready,
+	};
 	struct settings set;
 
 	settings_defaults(&set);
