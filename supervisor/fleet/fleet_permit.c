@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Drain and upgrade leases (see fleet_permit.h).  The rule is that of
- * drain_quota.h; the script applies it where all nodes see the same.
+ * Drain and upgrade leases (see fleet_permit.h).  Redis decides, by one script,
+ * where all nodes see the same.
  */
 #include "supervisor/fleet/fleet_permit.h"
 
@@ -14,7 +14,6 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "supervisor/drain_lease.h"
-#include "supervisor/fleet/drain_quota.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"

@@ -75,6 +75,24 @@ def test_one_after_the_other(fleet, redis):
     close(clients)
 
 
+def test_as_many_as_fit(fleet, redis):
+    """Half of them may be on the move: two nodes of four, not three."""
+    nodes = fleet(4, **SETTINGS, **{"blast_radius.max_draining": 0.5})
+    clients = crowd(nodes, 3)
+    for node in nodes[:3]:
+        node.ctl("drain")
+    wait_until(lambda: sorted(lease(node) for node in nodes[:3])
+               == ["held", "held", "waiting"], 20)
+    assert sum(int(entry.split()[1])
+               for entry in entries(redis).values()) <= 6
+    waits = next(node for node in nodes[:3] if lease(node) == "waiting")
+    assert shown(waits)["held"] == 12
+    next(node for node in nodes if lease(node) == "held").ctl("undrain")
+    wait_until(lambda: lease(waits) == "held", 20)
+    assert len(entries(redis)) == 2
+    close(clients)
+
+
 def test_plan_knows_the_peers(fleet, redis):
     """Whether there is room for those who are to go."""
     nodes = fleet(3, **SETTINGS, **{"node.capacity": 6,
