@@ -22,8 +22,6 @@ from node import ControlError, LONG, PATIENCE, wait_until
 # pylint: disable=unused-import
 from test_fleet import FAST, LEASE, events, kill_all, redis, shown, states
 
-pytestmark = pytest.mark.pace
-
 NODES = 4
 BIRDS = 200
 SECONDS = 900 if LONG else 40
