@@ -124,6 +124,7 @@ test_late_ping(void **state)
 	     idle += INTERVAL_MS / 3) {
 		int client = gateway_help_open(help, "alice");
 		uint32_t rec = gateway_help_rec(help, "alice");
+		uint64_t sent = count(help, COUNTER_PINGS_SENT);
 		char payload[126];
 		size_t len;
 
@@ -132,6 +133,7 @@ test_late_ping(void **state)
 				     sizeof(payload), &len),
 		    0x89);
 		run_a_while(help);
+		assert_int_equal(count(help, COUNTER_PINGS_SENT), sent + 1);
 		gateway_help_frame(help, client, 0x8a, payload, len);
 		run_a_while(help);
 		assert_int_equal(count(help, COUNTER_CLOSE_HEARTBEAT), 0);
@@ -140,6 +142,22 @@ test_late_ping(void **state)
 		(void)close(client);
 		gateway_help_live(help, 0);
 	}
+}
+
+/* A ping is stamped later than the turn of the loop in which it leaves. */
+static void
+test_ping_of_this_turn(void **state)
+{
+	struct gateway_help *help = *state;
+	int client = gateway_help_open(help, "alice");
+	uint32_t rec = gateway_help_rec(help, "alice");
+
+	set_pinged(help, rec, 0);
+	body_of(help, rec)->ping_us += 500000;
+	set_idle(help, rec, INTERVAL_MS);
+	run_a_while(help);
+	assert_int_equal(count(help, COUNTER_PINGS_SENT), 0);
+	(void)close(client);
 }
 
 /* An old ping without an answer, from before the peer was last seen. */
@@ -267,6 +285,7 @@ main(void)
 		CASE(test_not_yet),
 		CASE(test_dead),
 		CASE(test_late_ping),
+		CASE(test_ping_of_this_turn),
 		CASE(test_old_ping),
 		CASE(test_no_pings),
 		CASE(test_paused),

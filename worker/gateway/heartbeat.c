@@ -22,6 +22,7 @@
 
 #define EARLY_MS      (3 * TIMER_WHEEL_TICK_MS)
 #define FIRES_PER_RUN 4096u
+#define AHEAD_US      1000000u
 
 static uint32_t
 heartbeat_dead_ms(const struct gateway *g)
@@ -39,8 +40,12 @@ static uint32_t
 heartbeat_asked_ms(const struct gateway *g, const struct record_body *b,
     uint32_t idle_ms)
 {
-	uint32_t ms = ((uint32_t)g->now_us - b->ping_us) / 1000;
+	uint32_t us = (uint32_t)g->now_us - b->ping_us;
+	uint32_t ms = us / 1000;
 
+	/* A ping of this turn is younger than the turn. */
+	if (-us < AHEAD_US)
+		ms = 0;
 	if (g->worker->settings.websocket.ping_misses < 2)
 		return idle_ms;
 	return (b->flags & RECORD_PINGED) && ms <= idle_ms ? ms : UINT32_MAX;
