@@ -105,7 +105,8 @@ drain_lease_check(struct supervisor *sup)
 	struct node_permit *permit = &sup->node.shared->permit;
 	uint64_t now = clock_mono_ms();
 
-	if (life->empty || life->cut ||
+	/* Nobody renews it for a node that is empty. */
+	if (life->empty || life->cut || node_connections(&sup->node) == 0 ||
 	    !node_permit_is_over(permit, &sup->node.shared->drain, now))
 		return;
 	if (!life->is_paused)

@@ -150,10 +150,15 @@ lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 {
 	if (!slot_is_gateway(slot))
 		return;
-	if ((sup->lifecycle.state == LIFECYCLE_DRAINING &&
-		!sup->lifecycle.is_paused) ||
-	    sup->lifecycle.state == LIFECYCLE_CLOSING)
+	if (sup->lifecycle.state != LIFECYCLE_DRAINING &&
+	    sup->lifecycle.state != LIFECYCLE_CLOSING)
+		return;
+	/* A drain of the supervisor before us would go on as soon as there is
+	 * permission again, with an end that may have passed. */
+	if (!sup->lifecycle.is_paused)
 		drain_slot(sup, slot);
+	else if (!slot->leaving)
+		(void)slot_undrain(slot);
 }
 
 /* Is there a slot with connections that have not been closed yet? */

@@ -212,6 +212,9 @@ def test_stands_still_without_anybody(fleet, redis):
         assert left > 0
         next_supervisor(node)
         wait_until(lambda: lease(node) == "paused", 30)
+        # Else they would close all that is left when there is permission.
+        wait_until(lambda: node.log().count("event=drain_undone") ==
+                   node.control("status")["workers"], 20)
         clients.pump(1)
         assert len(clients.left()) == left
         redis.start()

@@ -294,6 +294,29 @@ test_permission_is_over(void **state)
 	end(&rig);
 }
 
+/* A node that was empty when its supervisor died is empty still: nobody has
+ * renewed the permission since. */
+static void
+test_permission_of_nobody(void **state)
+{
+	const struct drain_request request = { .within_ms = 60000 };
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 3);
+	assert_int_equal(lifecycle_drain(&rig.sup, &request), 0);
+	atomic_store(&rig.sup.node.shared->permit.until_ms, 1);
+	set_connections(&rig, 0);
+	end(&rig);
+	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	assert_false(rig.sup.lifecycle.is_paused);
+	serve(&rig);
+	assert_true(rig.sup.lifecycle.empty);
+	end(&rig);
+}
+
 /* Gateways can write there. */
 static void
 test_rubbish(void **state)
@@ -336,6 +359,7 @@ main(void)
 		CASE(test_hastened),
 		CASE(test_forced),
 		CASE(test_permission_is_over),
+		CASE(test_permission_of_nobody),
 		CASE(test_rubbish),
 	};
 
