@@ -21,28 +21,55 @@ typedef int element_count;
 static redisReplyObjectFunctions plain;
 static redisReplyObjectFunctions guarded;
 
+#define PUSHED 3 /* elements: the kind, the channel, a message or a number */
+
+static bool
+is_text(const char *text, size_t len, const char *wanted)
+{
+	return len == strlen(wanted) && memcmp(text, wanted, len) == 0;
+}
+
 /* May a reply of this type stand here? */
 static bool
 is_wanted(const redisReadTask *task, int type)
 {
 	struct redis_guard *guard = task->privdata;
 
-	if (task->parent != NULL)
-		/* the kind of a pushed message, and its channel */
-		return !guard->pushes || task->parent->parent != NULL ||
-		    task->idx > 1 || type == REDIS_REPLY_STRING;
-	guard->heard = true;
-	if (type == REDIS_REPLY_ERROR)
+	if (task->parent == NULL) {
+		guard->heard = true;
+		if (type == REDIS_REPLY_ERROR)
+			return true;
+		return guard->channel != NULL ? type == REDIS_REPLY_ARRAY :
+						guard->pending > 0;
+	}
+	if (guard->channel == NULL)
 		return true;
-	if (guard->pushes)
-		return type == REDIS_REPLY_ARRAY;
-	return guard->pending > 0;
+	if (task->parent->parent != NULL)
+		return false;
+	if (task->idx == PUSHED - 1 && guard->is_subscribed)
+		return type == REDIS_REPLY_INTEGER;
+	return type == REDIS_REPLY_STRING;
+}
+
+/* What hiredis looks at in a pushed array. */
+static bool
+is_pushed(const redisReadTask *task, const char *text, size_t len)
+{
+	struct redis_guard *guard = task->privdata;
+
+	if (guard->channel == NULL || task->parent == NULL)
+		return true;
+	if (task->idx == 0) {
+		guard->is_subscribed = is_text(text, len, "subscribe");
+		return guard->is_subscribed || is_text(text, len, "message");
+	}
+	return task->idx != 1 || is_text(text, len, guard->channel);
 }
 
 static void *
 on_string(const redisReadTask *task, char *text, size_t len)
 {
-	return is_wanted(task, task->type) ?
+	return is_wanted(task, task->type) && is_pushed(task, text, len) ?
 	    plain.createString(task, text, len) :
 	    NULL;
 }
@@ -55,7 +82,7 @@ on_array(const redisReadTask *task, element_count count)
 	if (!is_wanted(task, task->type) ||
 	    (int64_t)count > REDIS_GUARD_ELEMENTS)
 		return NULL;
-	if (guard->pushes && task->parent == NULL && count < 3)
+	if (guard->channel != NULL && task->parent == NULL && count != PUSHED)
 		return NULL;
 	return plain.createArray(task, count);
 }
@@ -73,6 +100,23 @@ on_nil(const redisReadTask *task)
 	return is_wanted(task, task->type) ? plain.createNil(task) : NULL;
 }
 
+#if HIREDIS_MAJOR >= 1
+static void *
+on_double(const redisReadTask *task, double value, char *text, size_t len)
+{
+	return is_wanted(task, task->type) ?
+	    plain.createDouble(task, value, text, len) :
+	    NULL;
+}
+
+static void *
+on_bool(const redisReadTask *task, int value)
+{
+	return is_wanted(task, task->type) ? plain.createBool(task, value) :
+					     NULL;
+}
+#endif
+
 void
 redis_guard_install(struct redis_guard *guard, struct redisAsyncContext *ac)
 {
@@ -86,6 +130,10 @@ redis_guard_install(struct redis_guard *guard, struct redisAsyncContext *ac)
 		guarded.createArray = on_array;
 		guarded.createInteger = on_integer;
 		guarded.createNil = on_nil;
+#if HIREDIS_MAJOR >= 1
+		guarded.createDouble = on_double;
+		guarded.createBool = on_bool;
+#endif
 	}
 	reader->fn = &guarded;
 	reader->privdata = guard;

@@ -17,8 +17,10 @@ struct redisAsyncContext;
 
 struct redis_guard {
 	uint32_t pending; /* replies that are owed; the link counts */
-	bool pushes;	  /* SUBSCRIBE was sent */
-	bool heard;	  /* set when a reply begins; the link clears it */
+	/* borrowed; SUBSCRIBE to it was sent, and nothing else is: NULL: not */
+	const char *channel;
+	bool is_subscribed; /* the array that is being read says "subscribe" */
+	bool heard;	    /* set when a reply begins; the link clears it */
 };
 
 /* The guard must outlive the context. */

@@ -11,20 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 
 #include "lib/clock.h"
-#include "lib/fd.h"
 #include "lib/random.h"
 #include "lib/redis_link_inside.h"
 
 #define WATCH_MIN_MS 10u
 #define WATCH_PARTS  4u /* of the shorter deadline */
 
-static void
-wait_ms(struct event *event, uint32_t ms)
+void
+redis_link_wait_ms(struct event *event, uint32_t ms)
 {
 	const struct timeval delay = { ms / 1000, (ms % 1000) * 1000 };
 
@@ -40,146 +37,6 @@ watch_ms(const struct redis_link *link)
 		ms = link->conf.ping_interval_ms;
 	ms /= WATCH_PARTS;
 	return ms < WATCH_MIN_MS ? WATCH_MIN_MS : ms;
-}
-
-/* ---- connecting */
-
-/* Why the connection has failed. */
-static const char *
-reason(const struct redis_link *link, const struct redisAsyncContext *ac)
-{
-	if (link->tls_problem != NULL)
-		return link->tls_problem;
-	return redis_guard_reason(ac);
-}
-
-static void
-on_connect(const struct redisAsyncContext *ac, int status)
-{
-	struct redis_link *link = ac->data;
-
-	if (link == NULL)
-		return;
-	if (status == REDIS_OK) {
-		/* Not from here: hiredis 0.14 goes on with the context, which
-		 * must therefore not be freed in this callback. */
-		event_active(link->connected, EV_TIMEOUT, 0);
-		return;
-	}
-	link->ac = NULL;
-	redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
-}
-
-static void
-on_disconnect(const struct redisAsyncContext *ac, int status)
-{
-	struct redis_link *link = ac->data;
-
-	(void)status;
-	if (link == NULL)
-		return;
-	link->ac = NULL;
-	redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
-}
-
-static void
-do_connect(struct redis_link *link)
-{
-	const char *path = link->conf.url.path;
-	struct redisAsyncContext *ac;
-
-	ac = path[0] != '\0' ? redisAsyncConnectUnix(path) :
-			       redisAsyncConnect(link->ip, link->port);
-	if (ac == NULL) {
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, "no memory");
-		return;
-	}
-	ac->data = link;
-	link->ac = ac;
-	link->tls_problem = NULL;
-	if (ac->err != 0) {
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, reason(link, ac));
-		return;
-	}
-	(void)fd_set_cloexec(ac->c.fd, true);
-	if (link->conf.url.tls &&
-	    redis_tls_begin(ac, &link->conf.tls, link->name,
-		&link->tls_problem) != 0) {
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, link->tls_problem);
-		return;
-	}
-	redis_guard_install(&link->guard, ac);
-	if (redisLibeventAttach(ac, link->base) != REDIS_OK ||
-	    redisAsyncSetConnectCallback(ac, on_connect) != REDIS_OK ||
-	    redisAsyncSetDisconnectCallback(ac, on_disconnect) != REDIS_OK)
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, "no memory");
-}
-
-static void
-on_address(const char *address, const char *problem, void *arg)
-{
-	struct redis_link *link = arg;
-	char text[REDIS_LINK_TEXT];
-
-	if (address == NULL) {
-		snprintf(text, sizeof(text), "name lookup: %s", problem);
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, text);
-		return;
-	}
-	snprintf(link->ip, sizeof(link->ip), "%s", address);
-	redis_link_feed(link, REDIS_LINK_EV_RESOLVED, NULL);
-}
-
-static void
-set_address(struct redis_link *link, const char *host, uint16_t port)
-{
-	link->port = port;
-	snprintf(link->name, sizeof(link->name), "%s", host);
-	snprintf(link->address, sizeof(link->address),
-	    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
-	    (unsigned)port);
-}
-
-static void
-on_master(const char *host, uint16_t port, const char *problem, void *arg)
-{
-	struct redis_link *link = arg;
-
-	if (host == NULL) {
-		redis_link_feed(link, REDIS_LINK_EV_FAILED, problem);
-		return;
-	}
-	set_address(link, host, port);
-	redis_resolve_start(link->resolve, host, on_address, link);
-}
-
-static void
-on_moved(void *arg)
-{
-	redis_link_feed(arg, REDIS_LINK_EV_FAILED,
-	    "the Sentinel says that the master has moved");
-}
-
-static void
-do_resolve(struct redis_link *link)
-{
-	const struct redis_url *url = &link->conf.url;
-	const struct redis_host *host;
-
-	wait_ms(link->deadline, link->conf.connect_timeout_ms);
-	if (url->path[0] != '\0') {
-		snprintf(link->address, sizeof(link->address), "%s", url->path);
-		redis_link_feed(link, REDIS_LINK_EV_RESOLVED, NULL);
-		return;
-	}
-	if (link->sentinel != NULL) {
-		redis_sentinel_ask(link->sentinel, on_master, link);
-		return;
-	}
-	host = &url->hosts[link->host];
-	link->host = (link->host + 1) % url->host_count;
-	set_address(link, host->name, host->port);
-	redis_resolve_start(link->resolve, host->name, on_address, link);
 }
 
 /* ---- the end of a connection */
@@ -235,7 +92,8 @@ do_pause(struct redis_link *link)
 		backoff_reset(&link->backoff);
 	link->is_news = note_problem(link);
 	link->up_ms = 0;
-	wait_ms(link->pause, backoff_next(&link->backoff, random_u32()));
+	redis_link_wait_ms(link->pause,
+	    backoff_next(&link->backoff, random_u32()));
 	link->conf.on_state(false, link->problem, link->conf.arg);
 }
 
@@ -246,7 +104,7 @@ do_up(struct redis_link *link)
 	link->up_ms = link->asked_ms = link->heard_ms = link->watched_ms =
 	    clock_mono_ms();
 	link->ups++;
-	wait_ms(link->watch, watch_ms(link));
+	redis_link_wait_ms(link->watch, watch_ms(link));
 	link->conf.on_state(true, NULL, link->conf.arg);
 }
 
@@ -263,10 +121,10 @@ redis_link_feed(struct redis_link *link, enum redis_link_event event,
 		snprintf(link->problem, sizeof(link->problem), "%s", why);
 	switch (move.act) {
 	case REDIS_LINK_DO_RESOLVE:
-		do_resolve(link);
+		redis_link_resolve(link);
 		break;
 	case REDIS_LINK_DO_CONNECT:
-		do_connect(link);
+		redis_link_connect(link);
 		break;
 	case REDIS_LINK_DO_GREET:
 		redis_link_greet(link);
@@ -279,6 +137,8 @@ redis_link_feed(struct redis_link *link, enum redis_link_event event,
 		do_pause(link);
 		break;
 	case REDIS_LINK_DO_DROP:
+		if (link->ac != NULL)
+			redis_link_forget_at_close(link, false);
 		drop(link);
 		break;
 	case REDIS_LINK_IGNORE:
@@ -349,28 +209,16 @@ on_watch(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	link->watched_ms = now_ms;
-	wait_ms(link->watch, pause_ms);
-	if (now_ms - link->asked_ms >= link->conf.ping_interval_ms) {
+	redis_link_wait_ms(link->watch, pause_ms);
+	/* Not again what has not been answered: its time is counted. */
+	if (link->heard_ms >= link->asked_ms &&
+	    now_ms - link->asked_ms >= link->conf.ping_interval_ms) {
 		link->asked_ms = now_ms;
 		redis_link_ask(link);
 	}
 }
 
 /* ---- what the owner calls */
-
-static struct redis_sentinel *
-new_sentinel(struct redis_link *link)
-{
-	const struct redis_sentinel_conf conf = {
-		.url = &link->conf.url,
-		.auth = link->conf.sentinel_auth,
-		.tls = link->conf.tls,
-		.on_moved = on_moved,
-		.arg = link,
-	};
-
-	return redis_sentinel_new(link->base, &conf);
-}
 
 struct redis_link *
 redis_link_new(struct event_base *base, const struct redis_link_conf *conf)
@@ -389,7 +237,7 @@ redis_link_new(struct event_base *base, const struct redis_link_conf *conf)
 	link->pause = evtimer_new(base, on_pause, link);
 	link->watch = evtimer_new(base, on_watch, link);
 	if (link->conf.url.master[0] != '\0')
-		link->sentinel = new_sentinel(link);
+		link->sentinel = redis_link_sentinel(link);
 	if (link->resolve == NULL || link->connected == NULL ||
 	    (link->conf.url.master[0] != '\0' && link->sentinel == NULL) ||
 	    link->deadline == NULL || link->pause == NULL ||
@@ -438,6 +286,9 @@ redis_link_set_timeouts(struct redis_link *link, uint32_t connect_ms,
 	link->conf.connect_timeout_ms = connect_ms;
 	link->conf.command_timeout_ms = command_ms;
 	link->conf.ping_interval_ms = ping_ms;
+	if (link->sentinel != NULL)
+		redis_sentinel_set_timeouts(link->sentinel, connect_ms,
+		    command_ms, ping_ms);
 }
 
 enum redis_link_state

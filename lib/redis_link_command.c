@@ -140,14 +140,21 @@ on_select(const struct redisReply *reply, enum redis_fault fault, void *arg)
 static void
 on_role(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
+	struct redis_link *link = arg;
+
 	if (fault == REDIS_FAULT_LOST ||
 	    redis_reply_is(redis_reply_at(reply, 0), "master"))
 		return;
+	/* A script of somebody runs too long: it will tell when that is over.
+	 */
+	if (link->state == REDIS_LINK_READY &&
+	    redis_fault_reaction(fault) == REDIS_LATER)
+		return;
 	if (fault == REDIS_FAULT_NONE && redis_reply_count(reply) > 0)
-		redis_link_feed(arg, REDIS_LINK_EV_FAILED,
+		redis_link_feed(link, REDIS_LINK_EV_FAILED,
 		    "ROLE: it is not a master");
 	else
-		greeting_failed(arg, "ROLE", reply);
+		greeting_failed(link, "ROLE", reply);
 }
 
 static void
@@ -178,7 +185,7 @@ subscribe(struct redis_link *link)
 	const char *argv[] = { "SUBSCRIBE", link->conf.channel };
 	size_t lens[] = { strlen(argv[0]), strlen(argv[1]) };
 
-	link->guard.pushes = true;
+	link->guard.channel = link->conf.channel;
 	if (redisAsyncCommandArgv(link->ac, on_push, NULL, 2, argv, lens) !=
 	    REDIS_OK)
 		redis_link_feed(link, REDIS_LINK_EV_FAILED,
@@ -192,7 +199,9 @@ on_ping(const struct redisReply *reply, enum redis_fault fault, void *arg)
 
 	if (fault == REDIS_FAULT_LOST)
 		return;
-	if (!redis_reply_is(reply, "PONG"))
+	/* MISCONF: its disk is full, and it takes no writes for now; it says so
+	 * even to this. */
+	if (!redis_reply_is(reply, "PONG") && fault != REDIS_FAULT_REFUSED)
 		greeting_failed(link, "PING", reply);
 	else if (link->conf.channel != NULL && link->ac != NULL)
 		subscribe(link);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The inside of struct redis_link, for redis_link.c (its life) and
- * redis_link_command.c (what travels on it) alone.
+ * The inside of struct redis_link, for redis_link.c (its life),
+ * redis_link_connect.c (the way to a server) and redis_link_command.c (what
+ * travels on it) alone.
  */
 #ifndef HOLDFAST_LIB_REDIS_LINK_INSIDE_H
 #define HOLDFAST_LIB_REDIS_LINK_INSIDE_H
@@ -12,7 +13,8 @@
 #include "lib/redis_resolve.h"
 #include "lib/redis_sentinel.h"
 
-#define REDIS_LINK_TEXT 200
+#define REDIS_LINK_TEXT	   200
+#define REDIS_LINK_LOOKUPS 4u /* name servers that a connect has time for */
 
 struct redisAsyncContext;
 
@@ -61,6 +63,16 @@ struct redis_link {
 /* An event of the link's life; why: for EV_FAILED. */
 void redis_link_feed(struct redis_link *, enum redis_link_event,
     const char *why);
+
+void redis_link_wait_ms(struct event *, uint32_t ms);
+
+/* To the next server, as the table says. */
+void redis_link_resolve(struct redis_link *);
+void redis_link_connect(struct redis_link *);
+/* NULL: no memory. */
+struct redis_sentinel *redis_link_sentinel(struct redis_link *);
+/* Of a link with a connection. */
+void redis_link_forget_at_close(struct redis_link *, bool forgets);
 
 /* AUTH, SELECT, ROLE, PING, and then SUBSCRIBE on a link with a channel. */
 void redis_link_greet(struct redis_link *);

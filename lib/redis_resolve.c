@@ -6,6 +6,9 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +16,20 @@
 
 #include "lib/random.h"
 
-/* Outlives a cancelled lookup: evdns calls back later all the same. */
+/* The name servers as they were when a lookup began.  Lookups that are
+ * cancelled call back later all the same, and look at it then: it ends with
+ * the last of them, and not in its callback. */
+struct servers {
+	struct event_base *base;  /* borrowed */
+	struct evdns_base *evdns; /* owned */
+	uint32_t lookups;	  /* that will call back */
+	bool is_retired;	  /* no further one begins */
+};
+
+/* Outlives a cancelled lookup. */
 struct lookup {
 	struct redis_resolve *resolve; /* NULL: cancelled */
+	struct servers *servers;       /* borrowed: counted there */
 	struct evdns_getaddrinfo_request *request;
 	redis_resolve_cb *cb;
 	void *arg;
@@ -23,9 +37,83 @@ struct lookup {
 
 struct redis_resolve {
 	struct event_base *base; /* borrowed */
-	struct evdns_base *dns;	 /* owned */
+	struct servers *servers; /* owned until retired; NULL: none yet */
 	struct lookup *lookup;	 /* owned by evdns; NULL: none */
 };
+
+/* ---- name servers */
+
+static void
+free_servers(struct servers *servers)
+{
+	evdns_base_free(servers->evdns, 0);
+	free(servers);
+}
+
+static void
+on_unused(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	free_servers(arg);
+}
+
+static void
+retire(struct servers *servers)
+{
+	if (servers == NULL)
+		return;
+	servers->is_retired = true;
+	if (servers->lookups == 0)
+		free_servers(servers);
+}
+
+static void
+end_lookup(struct lookup *lookup)
+{
+	struct servers *servers = lookup->servers;
+
+	free(lookup);
+	servers->lookups--;
+	/* Without memory for the event it is never freed. */
+	if (servers->is_retired && servers->lookups == 0)
+		(void)event_base_once(servers->base, -1, EV_TIMEOUT, on_unused,
+		    servers, NULL);
+}
+
+/* One that does not answer must leave time for the next. */
+static void
+set_timeout(struct servers *servers, uint32_t timeout_ms)
+{
+	char text[32];
+
+	if (timeout_ms == 0)
+		timeout_ms = 1;
+	(void)snprintf(text, sizeof(text), "%u.%03u", timeout_ms / 1000,
+	    timeout_ms % 1000);
+	(void)evdns_base_set_option(servers->evdns, "timeout:", text);
+}
+
+static struct servers *
+read_servers(struct event_base *base, uint32_t timeout_ms)
+{
+	struct servers *servers = calloc(1, sizeof(*servers));
+
+	if (servers == NULL)
+		return NULL;
+	servers->base = base;
+	servers->evdns = evdns_base_new(base,
+	    EVDNS_BASE_INITIALIZE_NAMESERVERS |
+		EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	if (servers->evdns == NULL) {
+		free(servers);
+		return NULL;
+	}
+	set_timeout(servers, timeout_ms);
+	return servers;
+}
+
+/* ---- lookups */
 
 struct redis_resolve *
 redis_resolve_new(struct event_base *base)
@@ -43,8 +131,7 @@ redis_resolve_free(struct redis_resolve *resolve)
 	if (resolve == NULL)
 		return;
 	redis_resolve_cancel(resolve);
-	if (resolve->dns != NULL)
-		evdns_base_free(resolve->dns, 0);
+	retire(resolve->servers);
 	free(resolve);
 }
 
@@ -82,18 +169,7 @@ on_lookup(int error, struct evutil_addrinfo *list, void *arg)
 		    error != 0 ? evutil_gai_strerror(error) : "no address",
 		    lookup->arg);
 	}
-	free(lookup);
-}
-
-static struct evdns_base *
-fresh_dns(struct redis_resolve *resolve)
-{
-	if (resolve->dns != NULL)
-		evdns_base_free(resolve->dns, 0);
-	resolve->dns = evdns_base_new(resolve->base,
-	    EVDNS_BASE_INITIALIZE_NAMESERVERS |
-		EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	return resolve->dns;
+	end_lookup(lookup);
 }
 
 static int
@@ -107,7 +183,7 @@ is_literal(const char *name)
 
 void
 redis_resolve_start(struct redis_resolve *resolve, const char *name,
-    redis_resolve_cb *cb, void *arg)
+    uint32_t server_timeout_ms, redis_resolve_cb *cb, void *arg)
 {
 	struct evutil_addrinfo hints;
 	struct evdns_getaddrinfo_request *request;
@@ -118,21 +194,25 @@ redis_resolve_start(struct redis_resolve *resolve, const char *name,
 		return;
 	}
 	redis_resolve_cancel(resolve);
+	retire(resolve->servers);
+	resolve->servers = read_servers(resolve->base, server_timeout_ms);
 	lookup = calloc(1, sizeof(*lookup));
-	if (lookup == NULL || fresh_dns(resolve) == NULL) {
+	if (lookup == NULL || resolve->servers == NULL) {
 		free(lookup);
 		cb(NULL, "no name server can be asked", arg);
 		return;
 	}
 	lookup->resolve = resolve;
+	lookup->servers = resolve->servers;
+	lookup->servers->lookups++;
 	lookup->cb = cb;
 	lookup->arg = arg;
 	resolve->lookup = lookup;
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_socktype = SOCK_STREAM;
-	request = evdns_getaddrinfo(resolve->dns, name, NULL, &hints, on_lookup,
-	    lookup);
+	request = evdns_getaddrinfo(lookup->servers->evdns, name, NULL, &hints,
+	    on_lookup, lookup);
 	/* NULL: it has been answered, and lookup is gone */
 	if (request != NULL)
 		lookup->request = request;

@@ -7,6 +7,8 @@
 #ifndef HOLDFAST_LIB_REDIS_RESOLVE_H
 #define HOLDFAST_LIB_REDIS_RESOLVE_H
 
+#include <stdint.h>
+
 #include <event2/event.h>
 
 struct redis_resolve;
@@ -20,11 +22,12 @@ struct redis_resolve *redis_resolve_new(struct event_base *);
 void redis_resolve_free(struct redis_resolve *);
 
 /*
- * One lookup at a time; a literal is its own answer.  cb may be called before
- * this returns, and is called exactly once unless the lookup is cancelled.
+ * One lookup at a time; a literal is its own answer.  A name server that has
+ * not answered in time is followed by the next.  cb may be called before this
+ * returns, and is called exactly once unless the lookup is cancelled.
  */
 void redis_resolve_start(struct redis_resolve *, const char *name,
-    redis_resolve_cb *cb, void *arg);
+    uint32_t server_timeout_ms, redis_resolve_cb *cb, void *arg);
 void redis_resolve_cancel(struct redis_resolve *);
 
 #endif

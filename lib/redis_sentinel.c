@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See redis_sentinel.h.  hiredis frees its context by itself, as told in
- * redis_link.c.
+ * See redis_sentinel.h.  Two kinds of questions: those of the link, which has a
+ * deadline and begins anew with the next Sentinel by itself, and our own, when
+ * the one that was listened to is gone: is the master still where it was?
+ * hiredis frees its context by itself, as told in redis_link.c.
  */
 #include "lib/redis_sentinel.h"
 
@@ -13,11 +15,16 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
+#include "lib/backoff.h"
+#include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/parse.h"
+#include "lib/random.h"
 #include "lib/redis_guard.h"
 #include "lib/redis_reply.h"
 #include "lib/redis_resolve.h"
+
+#define SENTINEL_LOOKUPS 4u /* name servers that a connect has time for */
 
 struct redis_sentinel {
 	struct redis_sentinel_conf conf;
@@ -25,8 +32,14 @@ struct redis_sentinel {
 	struct redis_resolve *resolve; /* owned */
 	struct redisAsyncContext *ac;  /* owned until hiredis says it ended */
 	struct event *connected;       /* owned; connect() has ended well */
+	struct event *watch;	       /* owned; once the link knows a master */
 	struct redis_guard guard;
-	uint32_t next;		       /* to be asked */
+	struct backoff backoff; /* between questions of our own */
+	char master[256];	/* where it was; "": nobody has said so */
+	uint16_t master_port;
+	bool is_listening;
+	uint64_t asked_ms; /* a question of ours, or SUBSCRIBE, was sent */
+	uint32_t next;	   /* to be asked */
 	const struct redis_host *host; /* borrowed of the URL: the one asked */
 	const char *tls_problem;       /* borrowed; NULL: none */
 	redis_sentinel_cb *cb;	       /* NULL: nobody waits */
@@ -44,12 +57,26 @@ answer(struct redis_sentinel *sentinel, const char *host, uint16_t port,
 		cb(host, port, problem, sentinel->cb_arg);
 }
 
+static void
+wait_ms(struct redis_sentinel *sentinel, uint32_t ms)
+{
+	const struct timeval delay = { ms / 1000, (ms % 1000) * 1000 };
+
+	(void)evtimer_add(sentinel->watch, &delay);
+}
+
 /* what: what was tried, or NULL. */
 static void
 fail(struct redis_sentinel *sentinel, const char *what, const char *problem)
 {
 	const struct redis_host *host = sentinel->host;
 	char text[512];
+
+	sentinel->is_listening = false;
+	/* Nobody waits for it: the next one is asked after a pause. */
+	if (sentinel->cb == NULL && sentinel->master[0] != '\0')
+		wait_ms(sentinel,
+		    backoff_next(&sentinel->backoff, random_u32()));
 
 	snprintf(text, sizeof(text),
 	    strchr(host->name, ':') != NULL ? "Sentinel [%s]:%u: %s%s%s" :
@@ -65,7 +92,9 @@ drop(struct redis_sentinel *sentinel)
 	struct redisAsyncContext *ac = sentinel->ac;
 
 	event_del(sentinel->connected);
+	event_del(sentinel->watch);
 	redis_resolve_cancel(sentinel->resolve);
+	sentinel->is_listening = false;
 	sentinel->ac = NULL;
 	if (ac != NULL) {
 		ac->data = NULL;
@@ -94,13 +123,33 @@ on_push(struct redisAsyncContext *ac, void *data, void *arg)
 		sentinel->conf.on_moved(sentinel->conf.arg);
 }
 
+/* Again and again: it is also the question whether the Sentinel lives. */
+static void
+subscribe(struct redis_sentinel *sentinel)
+{
+	sentinel->guard.channel = "+switch-master";
+	sentinel->guard.heard = false;
+	sentinel->asked_ms = clock_mono_ms();
+	if (redisAsyncCommand(sentinel->ac, on_push, NULL,
+		"SUBSCRIBE +switch-master") != REDIS_OK)
+		/* It is ending, which on_disconnect() tells. */
+		sentinel->is_listening = false;
+}
+
 static void
 listen_on(struct redis_sentinel *sentinel)
 {
-	sentinel->guard.pushes = true;
-	/* Else a move is found by ROLE, which is asked for again and again. */
-	(void)redisAsyncCommand(sentinel->ac, on_push, NULL,
-	    "SUBSCRIBE +switch-master");
+	sentinel->is_listening = true;
+	subscribe(sentinel);
+	wait_ms(sentinel, sentinel->conf.ping_interval_ms);
+}
+
+/* Is it where the link was told to go? */
+static bool
+is_known(const struct redis_sentinel *sentinel, const char *host, uint16_t port)
+{
+	return strcmp(sentinel->master, host) == 0 &&
+	    sentinel->master_port == port;
 }
 
 static void
@@ -143,6 +192,11 @@ on_master(struct redisAsyncContext *ac, void *data, void *arg)
 		return;
 	}
 	listen_on(sentinel);
+	if (sentinel->cb == NULL && !is_known(sentinel, host, (uint16_t)number))
+		sentinel->conf.on_moved(sentinel->conf.arg);
+	backoff_reset(&sentinel->backoff);
+	snprintf(sentinel->master, sizeof(sentinel->master), "%s", host);
+	sentinel->master_port = (uint16_t)number;
 	answer(sentinel, host, (uint16_t)number, NULL);
 }
 
@@ -266,25 +320,65 @@ on_address(const char *address, const char *problem, void *arg)
 	}
 }
 
-void
-redis_sentinel_ask(struct redis_sentinel *sentinel, redis_sentinel_cb *cb,
-    void *arg)
+static void
+ask_next(struct redis_sentinel *sentinel)
 {
 	const struct redis_url *url = sentinel->conf.url;
 
 	drop(sentinel);
 	sentinel->host = &url->hosts[sentinel->next];
 	sentinel->next = (sentinel->next + 1) % url->host_count;
+	redis_resolve_start(sentinel->resolve, sentinel->host->name,
+	    sentinel->conf.connect_timeout_ms / SENTINEL_LOOKUPS, on_address,
+	    sentinel);
+}
+
+/* Our own question, and the end of one that had no answer. */
+static void
+on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_sentinel *sentinel = arg;
+	uint64_t now_ms = clock_mono_ms();
+
+	(void)fd;
+	(void)what;
+	if (sentinel->is_listening && sentinel->guard.heard) {
+		subscribe(sentinel);
+		wait_ms(sentinel, sentinel->conf.ping_interval_ms);
+	} else if (sentinel->is_listening &&
+	    now_ms - sentinel->asked_ms < sentinel->conf.command_timeout_ms) {
+		wait_ms(sentinel, sentinel->conf.ping_interval_ms);
+	} else {
+		ask_next(sentinel);
+		sentinel->asked_ms = now_ms;
+		/* It may have failed already. */
+		if (!evtimer_pending(sentinel->watch, NULL))
+			wait_ms(sentinel, sentinel->conf.connect_timeout_ms);
+	}
+}
+
+void
+redis_sentinel_ask(struct redis_sentinel *sentinel, redis_sentinel_cb *cb,
+    void *arg)
+{
 	sentinel->cb = cb;
 	sentinel->cb_arg = arg;
-	redis_resolve_start(sentinel->resolve, sentinel->host->name, on_address,
-	    sentinel);
+	ask_next(sentinel);
 }
 
 void
 redis_sentinel_cancel(struct redis_sentinel *sentinel)
 {
 	sentinel->cb = NULL;
+}
+
+void
+redis_sentinel_set_timeouts(struct redis_sentinel *sentinel,
+    uint32_t connect_ms, uint32_t command_ms, uint32_t ping_ms)
+{
+	sentinel->conf.connect_timeout_ms = connect_ms;
+	sentinel->conf.command_timeout_ms = command_ms;
+	sentinel->conf.ping_interval_ms = ping_ms;
 }
 
 struct redis_sentinel *
@@ -299,7 +393,11 @@ redis_sentinel_new(struct event_base *base,
 	sentinel->conf = *conf;
 	sentinel->resolve = redis_resolve_new(base);
 	sentinel->connected = evtimer_new(base, on_connected, sentinel);
-	if (sentinel->resolve == NULL || sentinel->connected == NULL) {
+	sentinel->watch = evtimer_new(base, on_watch, sentinel);
+	backoff_init(&sentinel->backoff, conf->backoff_ms,
+	    conf->backoff_max_ms);
+	if (sentinel->resolve == NULL || sentinel->connected == NULL ||
+	    sentinel->watch == NULL) {
 		redis_sentinel_free(sentinel);
 		return NULL;
 	}
@@ -312,10 +410,13 @@ redis_sentinel_free(struct redis_sentinel *sentinel)
 	if (sentinel == NULL)
 		return;
 	sentinel->cb = NULL;
-	if (sentinel->connected != NULL && sentinel->resolve != NULL)
+	if (sentinel->connected != NULL && sentinel->watch != NULL &&
+	    sentinel->resolve != NULL)
 		drop(sentinel);
 	redis_resolve_free(sentinel->resolve);
 	if (sentinel->connected != NULL)
 		event_free(sentinel->connected);
+	if (sentinel->watch != NULL)
+		event_free(sentinel->watch);
 	free(sentinel);
 }

@@ -170,21 +170,42 @@ class FakeRedis:
 
     @staticmethod
     def greeting(words):
+        if words[0] == "SUBSCRIBE":
+            return FakeRedis.pushed("subscribe", words[1], b":1\r\n")
         return {"ROLE": b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n",
                 "PING": b"+PONG\r\n", "SELECT": b"+OK\r\n",
                 "AUTH": b"+OK\r\n"}.get(words[0])
+
+    @staticmethod
+    def pushed(kind, channel, last):
+        """What comes to who has subscribed; last: of the protocol."""
+        return (f"*3\r\n${len(kind)}\r\n{kind}\r\n${len(channel)}\r\n"
+                f"{channel}\r\n").encode() + last
+
+    @staticmethod
+    def later(words):
+        """Like a Redis that takes nothing for now, but lives."""
+        return FakeRedis.greeting(words) or b"-BUSY for a while\r\n"
+
+    @staticmethod
+    def read(file):
+        """The words of a command; None: there are no more."""
+        head = file.readline()
+        if not head:
+            return None
+        words = []
+        for _ in range(int(head[1:])):
+            size = int(file.readline()[1:])
+            words.append(file.read(size + 2)[:-2].decode())
+        return words
 
     def talk(self, peer):
         with peer, peer.makefile("rb") as file:
             while True:
                 try:
-                    head = file.readline()
-                    if not head:
+                    words = self.read(file)
+                    if words is None:
                         return
-                    words = []
-                    for _ in range(int(head[1:])):
-                        size = int(file.readline()[1:])
-                        words.append(file.read(size + 2)[:-2].decode())
                     self.heard.append(words)
                     said = self.say(words)
                     if said is None:

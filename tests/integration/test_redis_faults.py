@@ -43,9 +43,6 @@ def refusing(start):
         said = f"-{error}\r\n".encode()
 
         def say(words):
-            if words[0] == "SUBSCRIBE":
-                return (b"*3\r\n$9\r\nsubscribe\r\n$9\r\nchannel:a\r\n"
-                        b":1\r\n")
             return None if FakeRedis.greeting(words) else said
 
         server = FakeRedis(say)
@@ -84,6 +81,39 @@ def test_keeps_the_link(refusing, error):
                 if "event=redis_down" in line and "link=commands" in line]
     assert server.count("EVAL") > 3
     assert node.restarts("fault") == 0
+
+
+def test_busy_for_real(start):
+    """A script that does not end: not even ROLE is answered."""
+    server = Redis("--busy-reply-threshold", "50").start()
+    node = start({"node.id": "a", "redis.url": server.url, **QUICK,
+                  "redis.command_timeout": "10s"})
+    try:
+        wait_until(lambda: is_joined(node))
+        with server.connect() as script:
+            script.send("EVAL", "while true do end", 0)
+            wait_until(lambda: node.metric("redis_errors_total") > 10, 20)
+            with server.connect() as other:
+                other("SCRIPT", "KILL")
+        with Client(node, "alice"):
+            wait_until(lambda: route(server, "alice") == "a", 20)
+        assert not [line for line in node.log().splitlines()
+                    if "event=redis_down" in line and "link=commands" in line]
+    finally:
+        server.close()
+
+
+def test_full_disk(start):
+    """It takes no writes and says no PONG, but it serves who reads."""
+    server = FakeRedis(lambda words: None if words[0] in ("ROLE", "SUBSCRIBE")
+                       else b"-MISCONF Errors writing to disk\r\n")
+    try:
+        node = start({"node.id": "a", "redis.url": server.url, **QUICK})
+        wait_until(lambda: node.control("status")["redis"]["subscribed"])
+        assert is_up(node)
+        serves(node)
+    finally:
+        server.close()
 
 
 def test_moved_for_real(start):

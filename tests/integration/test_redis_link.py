@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 
-from node import wait_until
+from name_server import NameServer, can_mount, prefix
+from node import PATIENCE, wait_until
 from redis_server import FakeRedis, Redis, free_port
 from wire import Client
 
@@ -91,6 +93,32 @@ def test_unknown_host_name(start):
     wait_until(lambda: failures(node) >= 2)
     serves(node)
     assert not is_up(node)
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace")
+def test_next_name_server(start, servers, redis, tmp_path):
+    """The first one is dead: the second is asked before the time is over."""
+    dead, alive = servers(NameServer(is_silent=True)), servers(NameServer())
+    node = start({"redis.url": f"redis://a-name.test:{redis.port}", **QUICK,
+                  "redis.connect_timeout": "1s"},
+                 prefix=prefix(tmp_path, dead, alive))
+    wait_until(lambda: is_up(node))
+    assert dead.questions > 0 and alive.questions > 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace")
+def test_lookup_waits_for_nobody(start, servers, tmp_path):
+    """Neither clients nor the API do while no name server answers."""
+    dead = servers(NameServer(is_silent=True))
+    node = start({"redis.url": "redis://a-name.test", **QUICK,
+                  "redis.connect_timeout": "2s"},
+                 prefix=prefix(tmp_path, dead))
+    wait_until(lambda: dead.questions > 0)
+    begun = time.monotonic()
+    for _ in range(5):
+        serves(node)
+    assert time.monotonic() - begun < PATIENCE
+    assert not is_up(node) and failures(node) <= LINKS
 
 
 def test_password(start, servers):
@@ -228,7 +256,7 @@ NONSENSE = [
 @pytest.mark.parametrize("when", ["greeting", "later"])
 def test_nonsense(start, servers, when):
     """Whatever it says, the relay lives, and clients are served."""
-    fake = servers(FakeRedis())
+    fake = servers(FakeRedis(FakeRedis.later))
     node = start({"redis.url": fake.url, **QUICK})
     relay = relay_pid(node)
     for said in NONSENSE:
@@ -240,14 +268,100 @@ def test_nonsense(start, servers, when):
                     peer.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
-            before += 1
+            before += LINKS
         fake.say = lambda words, bad=said: (bad if words[0] == "ROLE"
-                                            else None)
+                                            else FakeRedis.later(words))
         wait_until(lambda b=before: failures(node) > b, 10, repr(said))
-        fake.say = lambda words: None
+        fake.say = FakeRedis.later
     wait_until(lambda: is_up(node))
     serves(node)
     assert relay_pid(node) == relay
+
+
+# What hiredis would end the process for, or take for somebody else's.
+PUSHED_NONSENSE = [
+    FakeRedis.pushed("unsubscribe", "channel:a", b"$1\r\nx\r\n"),
+    FakeRedis.pushed("unsubscribe", "channel:a", b":0\r\n") + b"*0\r\n",
+    FakeRedis.pushed("subscribe", "channel:a", b"$1\r\nx\r\n"),
+    FakeRedis.pushed("subscribe", "channel:b", b":1\r\n"),
+    FakeRedis.pushed("message", "channel:b", b"$1\r\nx\r\n"),
+    FakeRedis.pushed("message", "channel:a", b":1\r\n"),
+    FakeRedis.pushed("message", "channel:a", b"*1\r\n$1\r\nx\r\n"),
+    FakeRedis.pushed("pmessage", "channel:a", b"$1\r\nx\r\n"),
+    b"*4\r\n$7\r\nmessage\r\n$9\r\nchannel:a\r\n$1\r\nx\r\n$1\r\nx\r\n",
+    b"*1\r\n$11\r\nunsubscribe\r\n", b"*0\r\n", b"*-1\r\n", b"+OK\r\n",
+    b":1\r\n", b"$-1\r\n", b"-ERR no\r\n",
+]
+
+
+@pytest.mark.parametrize("said", PUSHED_NONSENSE, ids=repr)
+def test_pushed_nonsense(start, servers, said):
+    fake = servers(FakeRedis())
+
+    def say(words):
+        if words[0] == "SUBSCRIBE":
+            return FakeRedis.greeting(words) + said
+        return FakeRedis.later(words)
+
+    fake.say = say
+    node = start({"node.id": "a", "redis.url": fake.url, **QUICK})
+    relay = relay_pid(node)
+    wait_until(lambda: fake.count("SUBSCRIBE") > 2)
+    fake.say = FakeRedis.later
+    wait_until(lambda: node.control("status")["redis"]["subscribed"])
+    assert relay_pid(node) == relay
+
+
+def test_silent_subscription(start, servers):
+    """Asked more often than it may take to answer."""
+    fake = servers(FakeRedis())
+    asked = []
+
+    def say(words):
+        if words[0] != "SUBSCRIBE":
+            return FakeRedis.later(words)
+        asked.append(words)
+        return b"" if len(asked) > 1 else FakeRedis.greeting(words)
+
+    fake.say = say
+    node = start({"node.id": "a", "redis.url": fake.url, **QUICK})
+    wait_until(lambda: [line for line in node.log().splitlines()
+                        if "event=redis_down" in line
+                        and "the subscription is silent" in line])
+
+
+class Deaf(FakeRedis):
+    """Greets, and reads nothing more from a peer once that has said more."""
+
+    def __init__(self):
+        self.unread = []
+        super().__init__()
+
+    def talk(self, peer):
+        file = peer.makefile("rb")
+        while True:
+            words = self.read(file)
+            if words is None:
+                return
+            said = self.greeting(words)
+            if said is None:
+                self.unread.append(peer)
+                return
+            peer.sendall(said)
+
+
+def test_nothing_arrives_late(start, servers):
+    """What a link has sent before it was given up must not be heard after
+    what the next one says."""
+    deaf = servers(Deaf())
+    node = start({"redis.url": deaf.url, **QUICK})
+    wait_until(lambda: deaf.unread and "redis.command_timeout" in node.log())
+    peer = deaf.unread[0]
+    peer.settimeout(10)
+    with pytest.raises(ConnectionResetError):
+        while peer.recv(65536):
+            pass
+        pytest.fail("it was closed as if all of it had to arrive")
 
 
 def test_loading(start, servers):

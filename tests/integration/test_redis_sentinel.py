@@ -2,6 +2,7 @@
 """The master moves, and Sentinels say where to."""
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -24,6 +25,9 @@ sentinel failover-timeout themaster 2000
 # The rights that holdfast.conf(5) asks for.
 ACL = ("user asker on >askers-secret +auth +sentinel|get-master-addr-by-name"
        " +subscribe &+switch-master\n")
+
+
+LINKS = 4  # for commands, the channel, the stream and the supervisor
 
 
 class Sentinel:
@@ -155,6 +159,45 @@ def ask(start, scheme, ports, more=None):
     node.secret = node.dir / "secret"
     node.configure({"redis.sentinel_password_file": str(node.secret)})
     return node
+
+
+def listeners(sentinel):
+    with sentinel.connect() as wire:
+        return sum(" sub=1 " in line for line in
+                   wire("CLIENT", "LIST").splitlines())
+
+
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGSTOP])
+def test_sentinel_goes_away(start, redis, sentinels, signo):
+    """The next one is listened to, and nothing else changes."""
+    first, second = sentinels(redis.port), sentinels(redis.port)
+    node = start({"node.id": "a", **QUICK, "redis.url":
+                  f"sentinel://127.0.0.1:{first.port},"
+                  f"127.0.0.1:{second.port}/themaster"})
+    wait_until(lambda: is_joined(node) and listeners(first) == LINKS)
+    first.process.send_signal(signo)
+    wait_until(lambda: listeners(second) == LINKS, 20)
+    assert is_joined(node)
+    assert "event=redis_down" not in node.log()
+
+
+def test_next_sentinel_knows_better(start, redis, sentinels):
+    """The master has moved, and the one that was listened to has not said."""
+    other = Redis().start()
+    first, second = sentinels(redis.port), sentinels(other.port)
+    try:
+        node = start({"node.id": "a", **QUICK, "redis.url":
+                      f"sentinel://127.0.0.1:{first.port},"
+                      f"127.0.0.1:{second.port}/themaster"})
+        with Client(node, "alice") as alice:
+            wait_until(lambda: route(redis, "alice") == "a"
+                       and listeners(first) == LINKS)
+            first.process.kill()
+            wait_until(lambda: route(other, "alice") == "a", 20)
+            alice.echo("still here")
+        assert "the master has moved" in node.log()
+    finally:
+        other.close()
 
 
 def test_unknown_master(start, redis, sentinels):
