@@ -81,6 +81,27 @@ def check(consumer, senders):
         sender.client.close()
 
 
+def test_wakes_up_after_a_burst(fleet, redis, consume):
+    """Of more than the relay looks at in advance: what comes after it must
+    not wait for the next look, once a second."""
+    node, consumer = fleet("a", STREAM), consume()
+    times, burst = [], 10000
+    with Client(node, "alice") as client:
+        for turn in range(6):
+            redis.pause()
+            client.send(frame(TEXT, "x") * burst)
+            wait_until(lambda t=turn: node.metric("upstream_messages_total")
+                       >= (t + 1) * burst)
+            redis.go_on()
+            consumer.wait((turn + 1) * (burst + 1) - 1, 60)
+            begun = time.monotonic()
+            client.send_text("after it")
+            consumer.wait((turn + 1) * (burst + 1))
+            times.append(time.monotonic() - begun)
+    # A loaded machine may be late now and then.
+    assert sorted(times)[2] < 0.2, times
+
+
 def test_fields(fleet, redis, consume):
     """Of text, binary, fragments and compressed ones; in one partition for
     each client, whatever node it is connected to."""

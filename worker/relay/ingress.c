@@ -100,6 +100,7 @@ source_new(struct relay *relay, uint32_t slot)
 		return NULL;
 	}
 	source->relay = relay;
+	source->slot = slot;
 	for (uint32_t i = 0; i < INGRESS_PARTITIONS; i++)
 		source->queues[i] = (struct ingress_queue){ source, i,
 			INGRESS_NONE, INGRESS_NONE, 0, false };
@@ -174,6 +175,18 @@ refused(struct ingress *ingress, const struct ingress_queue *queue,
 	try_later(ingress);
 }
 
+/* There is room again: whoever reads the ring empty has to say so to its
+ * gateway. */
+static void
+listen_again(struct ingress_source *source)
+{
+	if (!source->is_full || source->is_orphan ||
+	    source->head - source->tail == INGRESS_ITEMS)
+		return;
+	source->is_full = false;
+	event_active(source->relay->ring_up[source->slot].wake, EV_READ, 0);
+}
+
 static void
 on_batch(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
@@ -197,6 +210,7 @@ on_batch(const struct redisReply *reply, enum redis_fault fault, void *arg)
 			done(queue, count);
 	}
 	queue->is_stale = false;
+	listen_again(source);
 	if (is_added)
 		pump_last(source);
 }
@@ -323,8 +337,10 @@ find(struct ingress *ingress, uint32_t slot)
 static bool
 sleeps(struct ingress_source *source)
 {
-	if (source->head - source->tail == INGRESS_ITEMS)
-		return true; /* replies wake us */
+	/* Replies go on with it. */
+	source->is_full = source->head - source->tail == INGRESS_ITEMS;
+	if (source->is_full)
+		return true;
 	return ring_sleep_behind(&source->ring,
 		   source->head == source->tail ? NULL : &source->last) == 0;
 }

@@ -48,7 +48,9 @@ struct ingress_source {
 	TAILQ_ENTRY(ingress_source) link;
 	struct relay *relay; /* borrowed */
 	struct ring ring;
+	uint32_t slot;	/* it comes from */
 	bool is_orphan; /* its gateway has gone: freed once it is empty */
+	bool is_full;	/* of items: the gateway was not asked to wake us */
 	/* Items, counted; their places modulo.  Below sent_end some may be in
 	 * Redis already. */
 	uint64_t tail, head, sent_end;
