@@ -1,106 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * client_rules.js HOLDFAST_JS: what the reference client promises, with a
- * socket, a clock and chance that the test plays itself.
+ * client_rules.js HOLDFAST_JS: what the reference client promises.
  */
 "use strict";
 const assert = require("assert");
-const Holdfast = require(process.argv[2]);
-
-/* A world: time stands still until it is moved on. */
-class World {
-	constructor(options) {
-		const world = this;
-
-		this.time = 0;
-		this.timers = [];
-		this.sockets = [];
-		this.told = [];
-		this.health = undefined; /* what /healthz says */
-		this.asked = 0;
-		this.chance = 0.5;
-		class Socket {
-			constructor(url, protocols) {
-				Object.assign(this, { url, protocols });
-				this.sent = [];
-				world.sockets.push(this);
-			}
-			send(data) {
-				this.sent.push(data);
-			}
-			close(code) {
-				this.closed = code === undefined ? 0 : code;
-			}
-		}
-		this.client = new Holdfast("wss://host:1/ws?client_id=a",
-			Object.assign({
-				WebSocket: Socket,
-				fetch: (url) => this.fetch(url),
-				random: () => this.chance,
-				now: () => this.time,
-				setTimeout: (call, delay) => {
-					const timer = { call,
-						at: this.time + delay };
-
-					this.timers.push(timer);
-					return timer;
-				},
-				clearTimeout: (timer) => {
-					this.timers = this.timers.filter(
-						(other) => other !== timer);
-				},
-			}, options));
-		for (const kind of ["open", "close", "retry", "end"])
-			this.client["on" + kind] = (event) =>
-				this.told.push(Object.assign({ kind }, event));
-	}
-
-	async fetch(url) {
-		assert.strictEqual(url, "https://host:1/healthz");
-		this.asked++;
-		if (this.health === "never")
-			return new Promise(() => {});
-		if (this.health === undefined)
-			throw new TypeError("no network");
-		return { json: async () => this.health };
-	}
-
-	/* Promises first, then what is due. */
-	async pass(ms) {
-		const until = this.time + ms;
-
-		for (;;) {
-			await new Promise((done) => setImmediate(done));
-			const due = this.timers.filter((t) => t.at <= until)
-				.sort((a, b) => a.at - b.at)[0];
-			if (!due)
-				break;
-			this.time = Math.max(this.time, due.at);
-			this.timers = this.timers.filter((t) => t !== due);
-			due.call();
-		}
-		this.time = until;
-	}
-
-	get socket() {
-		return this.sockets[this.sockets.length - 1];
-	}
-
-	async open() {
-		await this.pass(0);
-		this.socket.onopen({});
-	}
-
-	/* The delay that was planned after the socket's end. */
-	async end(code, reason) {
-		this.socket.onclose({ code, reason, wasClean: code !== 1006 });
-		await this.pass(0);
-		const last = this.told[this.told.length - 1] ||
-			{};
-
-		return last.kind === "retry" ? last.delay : last.kind;
-	}
-}
+const { Holdfast, World } = require("./client_world.js");
 
 const rules = {
 	async "waits twice as long each time, up to a cap"() {
