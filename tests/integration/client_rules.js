@@ -4,7 +4,7 @@
  */
 "use strict";
 const assert = require("assert");
-const { Holdfast, World } = require("./client_world.js");
+const { Holdfast, World, run } = require("./client_world.js");
 
 const rules = {
 	async "waits twice as long each time, up to a cap"() {
@@ -195,14 +195,4 @@ const rules = {
 	},
 };
 
-(async () => {
-	for (const [name, rule] of Object.entries(rules)) {
-		try {
-			await rule();
-		} catch (error) {
-			console.log(`${name}: ${error.stack}`);
-			process.exitCode = 1;
-		}
-	}
-	console.log(Object.keys(rules).length + " rules");
-})();
+run(rules);

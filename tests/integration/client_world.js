@@ -102,4 +102,17 @@ class World {
 	}
 }
 
-module.exports = { Holdfast, World };
+/* Tells which rules are broken, and how many there are. */
+async function run(rules) {
+	for (const [name, rule] of Object.entries(rules)) {
+		try {
+			await rule();
+		} catch (error) {
+			console.log(`${name}: ${error.stack}`);
+			process.exitCode = 1;
+		}
+	}
+	console.log(Object.keys(rules).length + " rules");
+}
+
+module.exports = { Holdfast, World, run };

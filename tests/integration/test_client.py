@@ -62,12 +62,13 @@ def script():
         one.close()
 
 
-def test_rules():
-    done = subprocess.run(["node", HERE / "client_rules.js", SCRIPT],
+@pytest.mark.parametrize("name, count", [("rules", 13), ("misuse", 2)])
+def test_rules(name, count):
+    done = subprocess.run(["node", HERE / f"client_{name}.js", SCRIPT],
                           capture_output=True, text=True,
                           timeout=60 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == "13 rules\n"
+    assert done.stdout == f"{count} rules\n"
 
 
 def test_served(node):

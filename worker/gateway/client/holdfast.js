@@ -171,8 +171,11 @@
 			socket.onclose = (event) => this._closed(event);
 			this._wait(this.options.openTimeout, () => {
 				this._detach();
-				socket.close();
-				this._refused();
+				try {
+					socket.close();
+				} finally {
+					this._refused();
+				}
 			});
 		}
 
@@ -187,7 +190,6 @@
 		_closed(event) {
 			const wasOpen = this.state === "open";
 			const code = event.code, reason = event.reason || "";
-			const told = hint(reason);
 
 			this._detach();
 			if (!wasOpen) {
@@ -195,10 +197,19 @@
 				return;
 			}
 			this.state = "waiting";
-			this._call(this.onclose, { code, reason,
-				wasClean: event.wasClean });
-			if (this.state === "ended")
-				return; /* the handler closed us */
+			/* A handler that throws shall not keep us away. */
+			try {
+				this._call(this.onclose, { code, reason,
+					wasClean: event.wasClean });
+			} finally {
+				if (this.state !== "ended") /* by it */
+					this._lost(code, reason);
+			}
+		}
+
+		_lost(code, reason) {
+			const told = hint(reason);
+
 			if (this.options.finalCodes.includes(code)) {
 				this._end(code, reason);
 				return;
@@ -243,11 +254,13 @@
 				return;
 			}
 			this._wait(this.options.healthTimeout, () => go());
+			/* What go() throws is a handler's, and not caught. */
 			this.options.fetch(this.options.health, {
 				cache: "no-store", credentials: "omit",
-			}).then((answer) => answer.json()).then((body) => {
-				go(Number(body.retry_after_ms));
-			}).catch(() => go());
+			}).then((answer) => answer.json())
+				.then((body) => Number(body.retry_after_ms))
+				.catch(() => undefined)
+				.then(go);
 		}
 
 		_told(least, told, spent) {
