@@ -42,6 +42,37 @@ const rules = {
 		assert.strictEqual(world.sockets.length, 2);
 		assert.deepStrictEqual(seen, ["mine"]);
 	},
+
+	async "stays as it is when it cannot be closed like that"() {
+		const world = new World({});
+
+		await world.open();
+		for (const code of [0, 999, 1001, 1005, 2999, 5000, -1, 3000.5,
+			NaN, Infinity, "1000", null])
+			assert.throws(() => world.client.close(code),
+				RangeError);
+		for (const reason of ["x".repeat(124), "\u20ac".repeat(42), 7])
+			assert.throws(() => world.client.close(1000, reason),
+				RangeError);
+		assert.strictEqual(world.client.state, "open");
+		assert.strictEqual(world.client.send("still here"), true);
+		world.client.close(4999, "\u20ac".repeat(41));
+		assert.strictEqual(world.socket.closed, 4999);
+		assert.strictEqual(world.told.pop().kind, "end");
+		assert.throws(() => world.client.close(1001), RangeError);
+	},
+
+	async "ends although its socket cannot be closed"() {
+		const world = new World({});
+
+		await world.open();
+		world.socket.close = () => {
+			throw new Error("broken");
+		};
+		assert.throws(() => world.client.close(), /broken/);
+		assert.strictEqual(world.told.pop().kind, "end");
+		assert.strictEqual(world.client.send("x"), false);
+	},
 };
 
 run(rules);

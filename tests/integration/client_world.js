@@ -28,8 +28,14 @@ class World {
 			send(data) {
 				this.sent.push(data);
 			}
-			close(code) {
-				this.closed = code === undefined ? 0 : code;
+			/* As browsers do. */
+			close(code = 0, reason = "") {
+				if (code !== 0 && code !== 1000 &&
+				    !(code >= 3000 && code <= 4999))
+					throw new Error("InvalidAccessError");
+				if (Buffer.byteLength(reason) > 123)
+					throw new Error("SyntaxError");
+				this.closed = code;
 			}
 		}
 		this.client = new Holdfast("wss://host:1/ws?client_id=a",

@@ -25,7 +25,10 @@ declare class Holdfast {
 
 	/** False when there is no open connection: the message is not sent. */
 	send(data: string | ArrayBuffer | ArrayBufferView | Blob): boolean;
-	/** Ends it for good. */
+	/**
+	 * Ends it for good.  RangeError, and nothing has changed: a code that
+	 * is not 1000 or 3000 to 4999, or a reason above 123 bytes of UTF-8.
+	 */
 	close(code?: number, reason?: string): void;
 
 	static backoff(options: { base: number, cap: number, jitter: number },

@@ -63,6 +63,18 @@
 		return health.href;
 	}
 
+	/* Before anything is undone: the connection stays what it was. */
+	function checkClose(code, reason) {
+		if (code !== 1000 && !(Number.isInteger(code) &&
+		    code >= 3000 && code <= 4999))
+			throw new RangeError(`close code ${code}: ` +
+				"1000 or 3000 to 4999");
+		if (typeof reason !== "string" ||
+		    new TextEncoder().encode(reason).length > 123)
+			throw new RangeError("close reason: a string of at " +
+				"most 123 bytes");
+	}
+
 	class Holdfast {
 		constructor(url, options) {
 			this.options = Object.assign({
@@ -99,18 +111,20 @@
 			return true;
 		}
 
-		/* Ends it for good. */
-		close(code, reason) {
+		/* Ends it for good, or throws as a WebSocket does. */
+		close(code = 1000, reason = "") {
 			const socket = this.socket;
 
+			checkClose(code, reason);
 			if (this.state === "ended")
 				return;
 			this._detach();
-			if (socket)
-				socket.close(code === undefined ? 1000 : code,
-					reason || "");
-			this._end(code === undefined ? 1000 : code,
-				reason || "");
+			try {
+				if (socket)
+					socket.close(code, reason);
+			} finally {
+				this._end(code, reason);
+			}
 		}
 
 		_call(handler, argument) {
