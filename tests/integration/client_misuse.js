@@ -73,6 +73,38 @@ const rules = {
 		assert.strictEqual(world.told.pop().kind, "end");
 		assert.strictEqual(world.client.send("x"), false);
 	},
+
+	async "takes an option that is undefined as not given"() {
+		const world = new World({ base: undefined, cap: undefined,
+			jitter: undefined, stable: undefined,
+			health: undefined, protocols: undefined,
+			openTimeout: undefined, finalCodes: undefined });
+
+		await world.pass(0);
+		assert.deepStrictEqual(world.socket.protocols,
+			["holdfast.v1"]);
+		assert.strictEqual(await world.end(1006), 1000);
+		assert.strictEqual(world.asked, 1);
+	},
+
+	async "refuses options that make no sense"() {
+		for (const name of ["base", "cap", "jitter", "stable",
+			"openTimeout", "healthTimeout"]) {
+			for (const value of [NaN, Infinity, -Infinity, -1,
+				Math.pow(2, 31)])
+				assert.throws(() => new World(
+					{ [name]: value }), RangeError);
+			for (const value of [null, "1000", {}, true])
+				assert.throws(() => new World(
+					{ [name]: value }), TypeError);
+		}
+		for (const name of ["base", "cap", "openTimeout"])
+			assert.throws(() => new World({ [name]: 0 }),
+				RangeError);
+		assert.throws(() => new World({ jitter: 1.01 }), RangeError);
+		assert.throws(() => new World({ finalCodes: 4001 }), TypeError);
+		assert.strictEqual(new World(null).client.options.base, 1000);
+	},
 };
 
 run(rules);

@@ -191,7 +191,7 @@ const rules = {
 
 	async "says when it has no WebSocket"() {
 		assert.throws(() => new Holdfast("ws://host/",
-			{ WebSocket: undefined }), TypeError);
+			{ WebSocket: null }), TypeError);
 	},
 };
 

@@ -49,24 +49,35 @@ declare namespace Holdfast {
 		cause: "hint" | "closed" | "refused" | "retry_after" | "error";
 	}
 
+	/**
+	 * An option that is undefined is not given.  A number that makes no
+	 * sense is a RangeError, another type a TypeError; no time may be
+	 * above a day, or below 1 ms (stable: 0).
+	 */
 	interface Options {
 		/** For programs without a global one (Node.js before 22). */
 		WebSocket: new (url: string, protocols: string[]) => any;
 		fetch: (url: string, init: object) => Promise<{
 			json(): Promise<any> }>;
+		/** ["holdfast.v1"]: "I read hints". */
 		protocols: string[];
-		/** t = base * 2^attempt, at most cap, +- jitter (0 .. 1). */
+		/** 1000: t = base * 2^attempt, at most cap, +- jitter. */
 		base: number;
+		/** 60000. */
 		cap: number;
+		/** 0.2; a part of t, from 0 to 1. */
 		jitter: number;
-		/** Only a connection that lasted so long ends a back-off. */
+		/** 30000: a connection that lasted so long ends a back-off. */
 		stable: number;
+		/** 20000: how long an opening may take. */
 		openTimeout: number;
+		/** 5000: how long GET /healthz may take. */
 		healthTimeout: number;
-		/** Where to ask after a refusal; false: nowhere. */
+		/** Where to ask after a refusal: /healthz there; false: nowhere. */
 		health: string | false;
-		/** Close codes after which it does not come back. */
+		/** [4001, 4002]: close codes after which it does not come back. */
 		finalCodes: number[];
+		/* For tests. */
 		random: () => number;
 		now: () => number;
 		setTimeout: (call: () => void, delay: number) => any;

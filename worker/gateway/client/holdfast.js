@@ -36,6 +36,44 @@
 		finalCodes: [4001, 4002],
 	};
 
+	/*
+	 * name: least, most.  A timer that is asked for more than 2^31 - 1 ms
+	 * fires at once: a day, doubled by a jitter, is far from that.
+	 */
+	const DAY = 86400000;
+	const LIMITS = {
+		base: [1, DAY],
+		cap: [1, DAY],
+		jitter: [0, 1],
+		stable: [0, DAY],
+		openTimeout: [1, DAY],
+		healthTimeout: [1, DAY],
+	};
+
+	/* What is undefined is not given; nonsense would make a tight loop. */
+	function checkOptions(defaults, given) {
+		const options = Object.assign({}, defaults);
+
+		for (const [name, value] of Object.entries(given || {}))
+			if (value !== undefined)
+				options[name] = value;
+		for (const [name, [least, most]] of Object.entries(LIMITS)) {
+			if (typeof options[name] !== "number")
+				throw new TypeError(`options.${name}: ` +
+					"not a number");
+			/* Put so that NaN is outside. */
+			if (!(options[name] >= least && options[name] <= most))
+				throw new RangeError(`options.${name}: ` +
+					`not from ${least} to ${most}`);
+		}
+		if (!Array.isArray(options.finalCodes))
+			throw new TypeError("options.finalCodes: not an array");
+		if (typeof options.WebSocket !== "function")
+			throw new TypeError("no WebSocket here: " +
+				"give one in options.WebSocket");
+		return options;
+	}
+
 	/* t = base * 2^attempt +- jitter, at most cap (+- jitter). */
 	function backoff(options, attempt, random) {
 		const whole = Math.min(options.cap,
@@ -77,7 +115,7 @@
 
 	class Holdfast {
 		constructor(url, options) {
-			this.options = Object.assign({
+			this.options = checkOptions(Object.assign({
 				WebSocket: root.WebSocket,
 				fetch: root.fetch && root.fetch.bind(root),
 				health: undefined,
@@ -85,10 +123,7 @@
 				now: Date.now,
 				setTimeout: (f, ms) => root.setTimeout(f, ms),
 				clearTimeout: (id) => root.clearTimeout(id),
-			}, DEFAULTS, options);
-			if (typeof this.options.WebSocket !== "function")
-				throw new TypeError("no WebSocket here: " +
-					"give one in options.WebSocket");
+			}, DEFAULTS), options);
 			if (this.options.health === undefined)
 				this.options.health = healthUrl(url);
 			this.url = String(url);
