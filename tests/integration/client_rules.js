@@ -53,17 +53,37 @@ const rules = {
 	},
 
 	async "comes back when a close says"() {
-		const world = new World({ base: 100 });
+		const world = new World({ base: 100, stable: 1000 });
 
+		world.chance = 1; /* the server has spread them already */
 		await world.open();
+		await world.pass(1000);
 		assert.strictEqual(await world.end(1012,
 			"reconnect_ms=4321"), 4321);
 		await world.pass(4320);
 		assert.strictEqual(world.sockets.length, 1);
 		await world.pass(1);
 		assert.strictEqual(world.sockets.length, 2);
-		/* A hint is no failure. */
-		assert.strictEqual(await world.end(1006), 100);
+		/* The end of what lasted, with a hint, is no failure. */
+		assert.strictEqual(await world.end(1006), 120);
+		await world.pass(120);
+		await world.open();
+		await world.pass(1000);
+		assert.strictEqual(await world.end(1012, "reconnect_ms=0"), 0);
+	},
+
+	async "does not take a hint as a licence to hammer"() {
+		const world = new World({ base: 100, stable: 1000 });
+		const waits = [];
+
+		for (const ms of [0, 0, 50, 5000, 0]) {
+			await world.open();
+			await world.pass(999);
+			waits.push(await world.end(1012, `reconnect_ms=${ms}`));
+			assert.strictEqual(world.told.pop().cause, "hint");
+			await world.pass(waits[waits.length - 1]);
+		}
+		assert.deepStrictEqual(waits, [100, 200, 400, 5000, 1600]);
 	},
 
 	async "reads hints strictly"() {
@@ -82,11 +102,12 @@ const rules = {
 
 		world.health = { status: "full", retry_after_ms: 5000 };
 		await world.pass(0);
-		/* never earlier than told: 5000 .. 6000 */
-		assert.strictEqual(await world.end(1006), 5500);
+		world.chance = 1; /* the server has spread them already */
+		assert.strictEqual(await world.end(1006), 5000);
 		assert.strictEqual(world.asked, 1);
 		assert.strictEqual(world.told.pop().cause, "retry_after");
-		await world.pass(5500);
+		await world.pass(5000);
+		world.chance = 0.5;
 		world.health = { status: "ok", retry_after_ms: 0 };
 		assert.strictEqual(await world.end(1006), 200);
 		await world.pass(200);
@@ -98,6 +119,18 @@ const rules = {
 			const wait = await world.end(1006);
 			assert.strictEqual(wait, Math.min(60000,
 				100 * Math.pow(2, attempt)));
+			await world.pass(wait);
+		}
+	},
+
+	async "waits the longer of what it was told and its back-off"() {
+		const world = new World({ base: 1000 });
+
+		await world.pass(0);
+		for (const [told, wait] of [[3000, 3000], [10, 2000],
+			[5000, 5000], [7999.5, 8000], [1, 16000]]) {
+			world.health = { retry_after_ms: told };
+			assert.strictEqual(await world.end(1006), wait);
 			await world.pass(wait);
 		}
 	},

@@ -62,7 +62,7 @@ def script():
         one.close()
 
 
-@pytest.mark.parametrize("name, count", [("rules", 13), ("misuse", 6)])
+@pytest.mark.parametrize("name, count", [("rules", 15), ("misuse", 6)])
 def test_rules(name, count):
     done = subprocess.run(["node", HERE / f"client_{name}.js", SCRIPT],
                           capture_output=True, text=True,
@@ -93,7 +93,7 @@ def test_worker_dies(node, script):
 
 
 def test_drain(node, script):
-    client = script(node.url("js"))
+    client = script(node.url("js"), stable=0)
     client.next("open")
     node.ctl("drain")
     closed = client.next("close")
@@ -140,7 +140,7 @@ PAGE = """<!doctype html><title>holdfast</title>
 const tell = (kind) => (event) => fetch("/told", {method: "POST",
     body: JSON.stringify({kind, data: event.data, delay: event.delay,
         cause: event.cause, reason: event.reason})});
-const client = new Holdfast("%(url)s", {base: 50, cap: 400});
+const client = new Holdfast("%(url)s", {base: 50, cap: 400, stable: 0});
 for (const kind of ["close", "retry", "end"])
     client["on" + kind] = tell(kind);
 client.onmessage = tell("message");

@@ -9,7 +9,8 @@
  * that was refused ask GET /healthz, because browsers do not show the answer
  * to a refused WebSocket; and begin anew with the attempts only after a
  * connection that lasted, since one that is closed as soon as it is open is no
- * success.
+ * success.  What the server says is neither shortened nor spread further, and
+ * the back-off still counts where it is longer.
  */
 (function (root, make) {
 	"use strict";
@@ -258,18 +259,25 @@
 
 		_lost(code, reason) {
 			const told = hint(reason);
+			const isStable = this.options.now() - this.openedAt >=
+				this.options.stable;
+			let delay = 0;
 
 			if (this.options.finalCodes.includes(code)) {
 				this._end(code, reason);
 				return;
 			}
-			if (this.options.now() - this.openedAt >=
-			    this.options.stable)
+			if (isStable)
 				this.attempt = 0;
-			if (told !== undefined)
-				this._retry(told, "hint");
-			else
-				this._retry(this._backoff(), "closed");
+			/*
+			 * The end of a connection that lasted is no failure
+			 * when the server says what comes next.  One that
+			 * closes what it has just opened may say 0 each time.
+			 */
+			if (!isStable || told === undefined)
+				delay = this._backoff();
+			this._retry(Math.max(delay, told || 0),
+				told === undefined ? "closed" : "hint");
 		}
 
 		_backoff() {
@@ -312,17 +320,13 @@
 				.then(go);
 		}
 
+		/* As told: the server has spread its clients already. */
 		_told(least, told, spent) {
-			const jitter = this.options.jitter;
-			let delay = Math.max(0, least - spent);
+			const wait = told > 0 ?
+				Math.min(Math.ceil(told), WAIT_MAX) : 0;
 
-			/* Never earlier than told, and not all at once. */
-			if (told > 0)
-				delay = Math.max(delay, Math.round(
-					Math.min(told, WAIT_MAX) * (1 + jitter *
-					this.options.random())));
-			this._retry(delay, told > 0 ? "retry_after" :
-				"refused");
+			this._retry(Math.max(wait, least - spent),
+				told > 0 ? "retry_after" : "refused");
 		}
 	}
 
