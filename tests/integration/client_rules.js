@@ -149,9 +149,11 @@ const rules = {
 		world.health = "never";
 		await world.pass(0);
 		assert.strictEqual(await world.end(1006), undefined);
+		assert.strictEqual(world.pending, 1);
 		await world.pass(3000);
 		assert.strictEqual(world.told.pop().kind, "retry");
 		assert.strictEqual(world.sockets.length, 2);
+		assert.strictEqual(world.pending, 0);
 	},
 
 	async "gives up an opening that hangs"() {
@@ -199,9 +201,12 @@ const rules = {
 		world.health = "never";
 		await world.pass(0);
 		await world.end(1006);
+		assert.strictEqual(world.pending, 1);
 		world.client.close();
+		assert.strictEqual(world.pending, 0);
 		await world.pass(1e9);
 		assert.strictEqual(world.sockets.length, 1);
+		assert.strictEqual(world.told.pop().kind, "end");
 
 		world = new World({});
 		await world.open();

@@ -18,6 +18,7 @@ class World {
 		this.told = [];
 		this.health = undefined; /* what /healthz says */
 		this.asked = 0;
+		this.pending = 0; /* fetches that hang */
 		this.chance = 0.5;
 		class Socket {
 			constructor(url, protocols) {
@@ -41,7 +42,7 @@ class World {
 		this.client = new Holdfast("wss://host:1/ws?client_id=a",
 			Object.assign({
 				WebSocket: Socket,
-				fetch: (url) => this.fetch(url),
+				fetch: (url, init) => this.fetch(url, init),
 				random: () => this.chance,
 				now: () => this.time,
 				setTimeout: (call, delay) => {
@@ -61,11 +62,17 @@ class World {
 				this.told.push(Object.assign({ kind }, event));
 	}
 
-	async fetch(url) {
+	async fetch(url, init) {
 		assert.strictEqual(url, "https://host:1/healthz");
 		this.asked++;
-		if (this.health === "never")
-			return new Promise(() => {});
+		if (this.health === "never") {
+			this.pending++;
+			return new Promise((done, fail) =>
+				init.signal.addEventListener("abort", () => {
+					this.pending--;
+					fail(new Error("aborted"));
+				}));
+		}
 		if (this.health === undefined)
 			throw new TypeError("no network");
 		return { json: async () => this.health };

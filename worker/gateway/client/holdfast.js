@@ -132,6 +132,7 @@
 			this.attempt = 0;
 			this.socket = null;
 			this.timer = undefined;
+			this.asking = null; /* aborts the fetch of /healthz */
 			this.openedAt = undefined;
 			this.onopen = this.onmessage = this.onclose = null;
 			this.onretry = this.onend = null;
@@ -182,6 +183,7 @@
 			this.options.clearTimeout(this.timer);
 			this.timer = undefined;
 			this.socket = null;
+			this._hush();
 			if (socket) {
 				socket.onopen = socket.onmessage = null;
 				socket.onclose = null;
@@ -292,7 +294,13 @@
 				attempt: this.attempt });
 		}
 
-		/* The server said no, or nothing: what does it say of itself? */
+		_hush() {
+			if (this.asking)
+				this.asking.abort();
+			this.asking = null;
+		}
+
+		/* The server said no: what does it say of itself? */
 		_refused() {
 			const least = this._backoff();
 			const asked = this.options.now();
@@ -301,6 +309,7 @@
 				if (isOver || this.state !== "waiting")
 					return;
 				isOver = true;
+				this._hush();
 				this._told(least, told,
 					this.options.now() - asked);
 			};
@@ -311,9 +320,12 @@
 				return;
 			}
 			this._wait(this.options.healthTimeout, () => go());
+			if (typeof root.AbortController === "function")
+				this.asking = new root.AbortController();
 			/* What go() throws is a handler's, and not caught. */
 			this.options.fetch(this.options.health, {
 				cache: "no-store", credentials: "omit",
+				signal: this.asking ? this.asking.signal : null,
 			}).then((answer) => answer.json())
 				.then((body) => Number(body.retry_after_ms))
 				.catch(() => undefined)
