@@ -169,6 +169,45 @@ const rules = {
 		assert.strictEqual(world.sockets[0].onclose, null);
 	},
 
+	async "tries soon when the browser is online again"() {
+		const listeners = new Set();
+		const online = () => listeners.forEach((call) => call());
+
+		globalThis.addEventListener = (name, call) =>
+			name === "online" && listeners.add(call);
+		globalThis.removeEventListener = (name, call) =>
+			name === "online" && listeners.delete(call);
+		const world = new World({ base: 1000, jitter: 0 });
+		await world.pass(0);
+		for (const wait of [1000, 2000, 4000]) {
+			assert.strictEqual(await world.end(1006), wait);
+			await world.pass(wait);
+		}
+		assert.strictEqual(await world.end(1006), 8000);
+		world.chance = 0.3;
+		online();
+		assert.strictEqual(world.told.pop().cause, "online");
+		await world.pass(299);
+		assert.strictEqual(world.sockets.length, 4);
+		await world.pass(1);
+		assert.strictEqual(world.sockets.length, 5);
+		online(); /* it is trying: nothing to hurry */
+		assert.strictEqual(world.client.state, "connecting");
+		/* A server's word stands, and the attempts were no success. */
+		world.health = { retry_after_ms: 20000 };
+		assert.strictEqual(await world.end(1006), 20000);
+		online();
+		await world.pass(19999);
+		assert.strictEqual(world.sockets.length, 5);
+		world.health = { retry_after_ms: 0 };
+		await world.pass(1);
+		assert.strictEqual(await world.end(1006), 32000);
+		world.client.close();
+		assert.strictEqual(listeners.size, 0);
+		delete globalThis.addEventListener;
+		delete globalThis.removeEventListener;
+	},
+
 	async "stays away when it was replaced or kicked"() {
 		for (const code of [4001, 4002]) {
 			const world = new World({});

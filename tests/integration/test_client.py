@@ -62,7 +62,7 @@ def script():
         one.close()
 
 
-@pytest.mark.parametrize("name, count", [("rules", 15), ("misuse", 6)])
+@pytest.mark.parametrize("name, count", [("rules", 16), ("misuse", 6)])
 def test_rules(name, count):
     done = subprocess.run(["node", HERE / f"client_{name}.js", SCRIPT],
                           capture_output=True, text=True,

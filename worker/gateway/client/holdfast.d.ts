@@ -46,7 +46,8 @@ declare namespace Holdfast {
 	interface Retry {
 		delay: number;
 		attempt: number;
-		cause: "hint" | "closed" | "refused" | "retry_after" | "error";
+		cause: "hint" | "closed" | "refused" | "retry_after" | "error" |
+			"online";
 	}
 
 	/**

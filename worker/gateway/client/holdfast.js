@@ -133,9 +133,13 @@
 			this.socket = null;
 			this.timer = undefined;
 			this.asking = null; /* aborts the fetch of /healthz */
+			this.due = undefined; /* of a wait that may be cut */
 			this.openedAt = undefined;
 			this.onopen = this.onmessage = this.onclose = null;
 			this.onretry = this.onend = null;
+			this._hurry = () => this._isOnline();
+			if (typeof root.addEventListener === "function")
+				root.addEventListener("online", this._hurry);
 			/* Later, so that handlers can be set first. */
 			this._wait(0);
 		}
@@ -170,6 +174,7 @@
 		}
 
 		_wait(delay, next) {
+			this.due = undefined;
 			this.options.clearTimeout(this.timer);
 			this.timer = this.options.setTimeout(() => {
 				this.timer = undefined;
@@ -194,6 +199,8 @@
 
 		_end(code, reason) {
 			this.state = "ended";
+			if (typeof root.removeEventListener === "function")
+				root.removeEventListener("online", this._hurry);
 			this._call(this.onend, { code, reason });
 		}
 
@@ -290,8 +297,23 @@
 		_retry(delay, cause) {
 			this.state = "waiting";
 			this._wait(delay);
+			if (cause !== "hint" && cause !== "retry_after")
+				this.due = this.options.now() + delay;
 			this._call(this.onretry, { delay, cause,
 				attempt: this.attempt });
+		}
+
+		/*
+		 * A browser has its network back: what has failed says nothing
+		 * any more, unless a server said it.  Within base, since a
+		 * whole house or town may be back.
+		 */
+		_isOnline() {
+			const delay = Math.round(this.options.base *
+				this.options.random());
+
+			if (this.due - this.options.now() > delay)
+				this._retry(delay, "online");
 		}
 
 		_hush() {
