@@ -62,9 +62,11 @@ def script():
         one.close()
 
 
-@pytest.mark.parametrize("name, count", [("rules", 16), ("misuse", 6)])
+@pytest.mark.parametrize("name, count", [("rules", 16), ("misuse", 6),
+                                         ("types", 3)])
 def test_rules(name, count):
-    done = subprocess.run(["node", HERE / f"client_{name}.js", SCRIPT],
+    done = subprocess.run(["node", HERE / f"client_{name}.js", SCRIPT,
+                           SCRIPT.with_suffix(".d.ts")],
                           capture_output=True, text=True,
                           timeout=60 * PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

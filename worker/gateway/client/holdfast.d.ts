@@ -5,7 +5,10 @@ export = Holdfast;
 export as namespace Holdfast;
 
 declare class Holdfast {
-	/** Connects as soon as the caller has returned to its event loop. */
+	/**
+	 * Connects as soon as the caller has returned to its event loop.
+	 * TypeError or RangeError: the URL or an option makes no sense.
+	 */
 	constructor(url: string | URL, options?: Partial<Holdfast.Options>);
 
 	readonly url: string;
@@ -15,7 +18,10 @@ declare class Holdfast {
 
 	onopen: ((event: { attempt: number }) => void) | null;
 	onmessage: ((event: { data: string | ArrayBuffer }) => void) | null;
-	/** A connection that was open has ended; it will come back. */
+	/**
+	 * A connection that was open has ended.  What follows is onend when
+	 * the code is one of finalCodes, or onretry.
+	 */
 	onclose: ((event: Holdfast.Closed & { wasClean: boolean }) => void)
 		| null;
 	/** The next attempt has been planned. */
@@ -33,7 +39,7 @@ declare class Holdfast {
 
 	static backoff(options: { base: number, cap: number, jitter: number },
 		attempt: number, random: number): number;
-	static hint(reason: string): number | undefined;
+	static hint(reason: string | undefined): number | undefined;
 	static healthUrl(url: string | URL): string;
 }
 
@@ -46,6 +52,10 @@ declare namespace Holdfast {
 	interface Retry {
 		delay: number;
 		attempt: number;
+		/**
+		 * What the delay is for: a close or /healthz said so, or an
+		 * end, a refusal or an error; online: the browser is again.
+		 */
 		cause: "hint" | "closed" | "refused" | "retry_after" | "error" |
 			"online";
 	}
@@ -58,15 +68,16 @@ declare namespace Holdfast {
 	interface Options {
 		/** For programs without a global one (Node.js before 22). */
 		WebSocket: new (url: string, protocols: string[]) => any;
+		/** For programs without a global one: nothing asks /healthz. */
 		fetch: (url: string, init: object) => Promise<{
 			json(): Promise<any> }>;
 		/** ["holdfast.v1"]: "I read hints". */
 		protocols: string[];
 		/** 1000: t = base * 2^attempt, at most cap, +- jitter. */
 		base: number;
-		/** 60000. */
+		/** 60000: the longest back-off, before its jitter. */
 		cap: number;
-		/** 0.2; a part of t, from 0 to 1. */
+		/** 0.2: a part of t, from 0 to 1. */
 		jitter: number;
 		/** 30000: a connection that lasted so long ends a back-off. */
 		stable: number;
@@ -74,9 +85,9 @@ declare namespace Holdfast {
 		openTimeout: number;
 		/** 5000: how long GET /healthz may take. */
 		healthTimeout: number;
-		/** Where to ask after a refusal: /healthz there; false: nowhere. */
+		/** Asked after a refusal; false: nothing.  /healthz there. */
 		health: string | false;
-		/** [4001, 4002]: close codes after which it does not come back. */
+		/** [4001, 4002]: it does not come back after these codes. */
 		finalCodes: number[];
 		/* For tests. */
 		random: () => number;
