@@ -289,6 +289,9 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(unit_help) $(archives) $(BUILD)/.flags-link
 	$(Q)$(CC) $(hf_ldflags) -o $@ $(filter %.o,$^) $(group) \
 	    $(call pc_libs,$(test_pc)) -lm
 
+# A pure module of the load generator.
+$(BUILD)/tests/unit/test_retry: $(BUILD)/tests/bench/common_retry.o
+
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(fuzz_names:%=$(BUILD)/fuzz_%)
 REPLAYS := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
