@@ -17,13 +17,13 @@
 #include "lib/clock.h"
 #include "tests/bench/common_client.h"
 
-static uint64_t
-random_below(struct client *client, uint64_t limit)
+static uint32_t
+random_next(struct client *client)
 {
 	client->random ^= client->random << 13;
 	client->random ^= client->random >> 7;
 	client->random ^= client->random << 17;
-	return limit == 0 ? 0 : client->random % limit;
+	return (uint32_t)(client->random >> 32);
 }
 
 static uint64_t
@@ -37,14 +37,19 @@ request_format(struct client *client, struct conn *conn, char *out, size_t size)
 {
 	const struct load_opts *opts = client->opts;
 	char key[WIRE_KEY_LEN + 1], id[WIRE_CLIENT_ID_LEN + 1];
-	char query[64] = "";
+	/* Who comes back says that it reads hints. */
+	const char *hint = opts->retry.base_ms != 0 ? "&hint=1" : "";
+	char query[64];
 	int len;
 
 	if (opts->id_prefix != NULL) {
 		wire_client_id_format(opts->id_prefix, conn->client_number, id);
-		snprintf(query, sizeof(query), "%cclient_id=%s",
-		    strchr(opts->path, '?') != NULL ? '&' : '?', id);
+		snprintf(query, sizeof(query), "&client_id=%s%s", id, hint);
+	} else {
+		snprintf(query, sizeof(query), "%s", hint);
 	}
+	if (strchr(opts->path, '?') == NULL && query[0] != '\0')
+		query[0] = '?';
 	wire_key_format(key_seed(client, conn), key);
 	len = snprintf(out, size,
 	    "GET %s%s HTTP/1.1\r\nHost: localhost\r\n"
@@ -117,7 +122,7 @@ conn_open(struct client *client, struct conn *conn)
 	conn->credit = conn->sent_off = 0;
 	conn->wants_out = conn->pong_len = 0;
 	conn->in_flight = 0;
-	conn->hint_ns = 0;
+	conn->told_ms = -1;
 	conn->client_number = client->opts->mode == MODE_STORM ?
 	    client->number * UINT64_C(1000000000) + client->opens :
 	    conn->index;
@@ -239,15 +244,11 @@ on_opened(struct client *client, struct conn *conn)
 static void
 on_refused(struct client *client, struct conn *conn, const char *head)
 {
-	static const char name[] = "\r\nretry-after:";
-	const char *at = strcasestr(head, name);
 	unsigned long status = strtoul(head + 9, NULL, 10);
 
 	conn->code = (uint16_t)(status < CLIENT_MAX_STATUS ? status : 0);
 	client->stats->statuses[conn->code]++;
-	if (at != NULL)
-		conn->hint_ns = strtoull(at + sizeof(name) - 1, NULL, 10) *
-		    1000000000u;
+	(void)retry_after_parse(head, random_next(client), &conn->told_ms);
 	conn_end(client, conn, CONN_REFUSED);
 }
 
@@ -280,26 +281,20 @@ conn_on_answer(struct client *client, struct conn *conn, const uint8_t *bytes,
 }
 
 static void
-reopen_plan(struct client *client, struct conn *conn)
+reopen_plan(struct client *client, struct conn *conn, int was_open)
 {
-	const struct load_opts *opts = client->opts;
-	uint64_t wait = opts->backoff_base_ns, jitter;
+	const struct retry_end end = { .was_open = was_open,
+		.lasted_ms = (client->now_ns - conn->opened_ns) / 1000000,
+		.told_ms = conn->told_ms };
+	uint64_t wait_ms = 10; /* a storm, after an error: no spinning loop */
 
-	if (opts->mode == MODE_STORM)
-		wait = 10000000; /* after an error; not a spinning loop */
-	else if (conn->hint_ns != 0)
-		wait = conn->hint_ns;
-	else if (conn->attempt < 30 &&
-	    wait << conn->attempt < opts->backoff_cap_ns)
-		wait <<= conn->attempt;
-	else
-		wait = opts->backoff_cap_ns;
-	jitter = wait * opts->backoff_jitter_percent / 100;
-	wait += random_below(client, 2 * jitter + 1) - jitter;
-	conn->attempt++;
+	if (client->opts->mode != MODE_STORM)
+		wait_ms = retry_wait_ms(&client->opts->retry, &end,
+		    random_next(client), &conn->attempt);
 	conn->state = CONN_BACKING_OFF;
+	/* Never earlier than told: the turn's clock is cut to milliseconds. */
 	timer_wheel_set(&client->timers, (uint32_t)(conn - client->conns),
-	    (uint32_t)((client->now_ns + wait) / 1000000));
+	    (uint32_t)(client->now_ns / 1000000 + 1 + wait_ms));
 }
 
 void
@@ -339,12 +334,9 @@ conn_end(struct client *client, struct conn *conn, enum conn_state how)
 	}
 	if (opts->mode != MODE_STORM && was_open)
 		conn->begun_ns = client->now_ns;
-	/* A server that accepts and closes at once has not been a success. */
-	if (was_open &&
-	    client->now_ns - conn->opened_ns >= opts->backoff_cap_ns)
-		conn->attempt = 0;
-	if (opts->backoff_base_ns != 0 || opts->mode == MODE_STORM) {
-		reopen_plan(client, conn);
+	if ((opts->retry.base_ms != 0 || opts->mode == MODE_STORM) &&
+	    !(how == CONN_CLOSED && retry_is_final(conn->code))) {
+		reopen_plan(client, conn, was_open);
 	} else if (!conn->is_settled) {
 		conn->is_settled = 1;
 		client->settled++;

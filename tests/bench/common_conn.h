@@ -35,8 +35,8 @@ struct conn {
 	uint8_t is_settled; /* counted by the opening phase */
 	uint8_t wants_out;
 	uint8_t pong_len;
-	uint16_t attempt; /* of the present back-off */
 	uint16_t code;	  /* of the last close frame or refusal */
+	uint32_t attempt; /* failures since a success */
 	uint32_t life;	  /* openings so far */
 	uint32_t index;	  /* among all connections: the id in messages */
 	uint32_t credit;  /* messages that may be sent now */
@@ -56,7 +56,7 @@ struct conn {
 	uint64_t waiting_ns; /* since when an answer is awaited */
 	uint64_t silence_ns; /* the longest wait */
 	uint64_t opened_ns;
-	uint64_t hint_ns;	 /* the server's wish for our return */
+	int64_t told_ms;	 /* the server's wish for our return; -1 */
 	uint8_t *part;		 /* owned by the process: an incomplete frame */
 	uint8_t *pong;		 /* owned by the process */
 	struct timer_node timer; /* the next opening, or the next message */

@@ -113,7 +113,7 @@ usage(void)
 	    "\t[--id-prefix TEXT] [--no-client-id] [--header LINE] "
 	    "[--sources N]\n"
 	    "\t[--interval-ms N] [--probe-ms N] "
-	    "[--reconnect BASE_MS,CAP_MS,JITTER_PERCENT]\n"
+	    "[--reconnect BASE_MS[,CAP_MS[,JITTER_PERCENT[,STABLE_MS]]]]\n"
 	    "\t[--drain-ms N] [--open-timeout-ms N] [--close-frame] "
 	    "[--binary] [--brief] [--json]\n");
 	exit(2);
@@ -175,21 +175,21 @@ targets_parse(char *text, struct load_opts *opts)
 static void
 reconnect_parse(char *text, struct load_opts *opts)
 {
-	char *cap = strchr(text, ','), *jitter = NULL;
+	uint64_t *const fields[] = { &opts->retry.base_ms, &opts->retry.cap_ms,
+		&opts->retry.jitter_percent, &opts->retry.stable_ms };
+	char *save = NULL, *item;
+	size_t i = 0;
 
-	if (cap != NULL) {
-		*cap++ = '\0';
-		jitter = strchr(cap, ',');
+	for (item = strtok_r(text, ",", &save); item != NULL;
+	     item = strtok_r(NULL, ",", &save)) {
+		if (i == sizeof(fields) / sizeof(fields[0]))
+			usage();
+		*fields[i] = number(item, i < 2 ? 1 : 0,
+		    i == 2 ? 100 : RETRY_MAX_MS);
+		i++;
 	}
-	if (jitter != NULL)
-		*jitter++ = '\0';
-	opts->backoff_base_ns = milliseconds(text);
-	if (cap != NULL)
-		opts->backoff_cap_ns = milliseconds(cap);
-	if (jitter != NULL)
-		opts->backoff_jitter_percent = number(jitter, 0, 100);
-	if (opts->backoff_base_ns == 0)
-		errx(2, "--reconnect: the base must not be 0");
+	if (i == 0)
+		usage();
 }
 
 static void
@@ -288,8 +288,9 @@ defaults_set(struct load_opts *opts)
 		.drain_ns = 5000000000u,
 		.open_timeout_ns = 30000000000u,
 		.probe_ns = 10000000000u,
-		.backoff_cap_ns = 30000000000u,
-		.backoff_jitter_percent = 20 };
+		.retry = { .cap_ms = RETRY_CAP_MS,
+		    .jitter_percent = RETRY_JITTER_PERCENT,
+		    .stable_ms = RETRY_STABLE_MS } };
 	targets_parse(target, opts);
 	/* Two runs against one node must not replace each other's clients. */
 	snprintf(prefix, sizeof(prefix), "load%05d-", (int)(getpid() % 100000));

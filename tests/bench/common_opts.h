@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/bench/common_retry.h"
+
 enum load_mode { MODE_STORM, MODE_HOLD, MODE_ECHO, MODE_SEQUENCE };
 enum load_verify { VERIFY_NONE, VERIFY_ONCE, VERIFY_ALL };
 
@@ -39,11 +41,9 @@ struct load_opts {
 	uint64_t run_ns; /* 0 = until SIGTERM */
 	uint64_t drain_ns;
 	uint64_t open_timeout_ns;
-	uint64_t interval_ns;	  /* between an answer and the next message */
-	uint64_t probe_ns;	  /* hold: between probes */
-	uint64_t backoff_base_ns; /* 0 = no reconnection */
-	uint64_t backoff_cap_ns;
-	uint64_t backoff_jitter_percent;
+	uint64_t interval_ns; /* between an answer and the next message */
+	uint64_t probe_ns;    /* hold: between probes */
+	struct retry_rules retry;
 	int is_json;
 	int is_binary;
 	int is_brief;	 /* no per-connection results */

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,19 +78,11 @@ static void
 on_close(struct client *client, struct conn *conn, const uint8_t *payload,
     size_t len)
 {
-	static const char hint[] = "reconnect_ms=";
-	char reason[128];
-	const char *at;
-
 	conn->code = CLIENT_NO_CODE;
 	if (len >= 2) {
 		conn->code = (uint16_t)(payload[0] << 8 | payload[1]);
-		snprintf(reason, sizeof(reason), "%.*s", (int)(len - 2),
-		    (const char *)payload + 2);
-		at = strstr(reason, hint);
-		if (at != NULL)
-			conn->hint_ns =
-			    strtoull(at + sizeof(hint) - 1, NULL, 10) * 1000000;
+		(void)retry_hint_parse((const char *)payload + 2, len - 2,
+		    &conn->told_ms);
 	}
 	if (conn->state == CONN_OPEN)
 		conn_send_control(client, conn, WIRE_OP_CLOSE, payload,

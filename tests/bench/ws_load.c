@@ -12,6 +12,8 @@
  *	sequence echo from the first opening to SIGTERM or -t seconds, with the
  *		 result of every connection (-t 0: until SIGTERM)
  *
+ * With --reconnect they come back as holdfast.js does, see common_retry.h.
+ *
  * Exit code: 0 all connections lived and all messages came back exactly once,
  * 1 not so, 2 usage.  SIGTERM and SIGINT end a run early, with its result.
  */
