@@ -2,26 +2,53 @@
 """Clients by the thousand over many nodes, placed as a load balancer with
 least connections does it; they come back as the reference clients do."""
 import random
+import re
 import selectors
 import socket
+import struct
 import threading
 import time
 
 from wire import CLOSE, PING, PONG, TEXT, close_frame, frame, request
 
-BASE_S, CAP_S = 0.5, 30
+HINT = re.compile(r"(?:^|[ ;,])reconnect_ms=(\d{1,9})(?:$|[ ;,])")
+TOLD_MAX_S = 3600
+FINAL = (4001, 4002)
+
+
+class Rules:
+    """When to come back: the rules and the numbers of holdfast.js."""
+
+    def __init__(self, base=1, cap=60, jitter=0.2, stable=30):
+        self.base, self.cap, self.jitter = base, cap, jitter
+        self.stable = stable
+        self.attempt = 0  # failures since a success
+
+    def wait(self, lasted=None, told=None, chance=None):
+        """Seconds; lasted: how long it was open, told: by the server."""
+        is_stable = lasted is not None and lasted >= self.stable
+        if is_stable:
+            self.attempt = 0
+        wait = 0
+        if not is_stable or told is None:
+            wait = min(self.cap, self.base * 2 ** min(self.attempt, 30))
+            chance = random.random() if chance is None else chance
+            wait *= 1 + self.jitter * (2 * chance - 1)
+            self.attempt += 1
+        return max(wait, min(told or 0, TOLD_MAX_S))
 
 
 class Bird:
     """One client."""
 
-    def __init__(self, name):
+    def __init__(self, name, rules):
         self.name = name
+        self.rules = rules
+        self.opened_at = None
         self.node = None
         self.socket = None
         self.buffer = b""
         self.is_open = False
-        self.attempt = 0
         self.echoes = 0
         self.messages = []  # (when, document)
         self.lost_at = self.back_at = None
@@ -30,7 +57,8 @@ class Bird:
 class Flock:
     """All of them, served by a thread of its own."""
 
-    def __init__(self, nodes):
+    def __init__(self, nodes, **rules):
+        self.rules = rules
         self.nodes = {id(node): node for node in nodes}
         self.counts = {id(node): 0 for node in nodes}
         self.birds = []
@@ -61,7 +89,7 @@ class Flock:
         now = time.monotonic()
         with self.lock:
             for i in range(count):
-                bird = Bird(f"bird-{len(self.birds)}")
+                bird = Bird(f"bird-{len(self.birds)}", Rules(**self.rules))
                 self.birds.append(bird)
                 self.due.append((now + i / per_second, bird))
 
@@ -136,15 +164,15 @@ class Flock:
         bird.is_open = False
         self.counts[id(bird.node)] -= 1
 
-    def back_off(self, bird):
-        wait = min(CAP_S, BASE_S * 2 ** bird.attempt)
-        bird.attempt += 1
-        self.later(bird, wait * random.uniform(0.5, 1.5))
+    def come_back(self, bird, was_open, told=None):
+        lasted = time.monotonic() - bird.opened_at if was_open else None
+        self.later(bird, bird.rules.wait(lasted, told))
 
     def on_ready(self, bird):
         if self.selector.get_key(bird.socket).events == selectors.EVENT_WRITE:
             self.selector.modify(bird.socket, selectors.EVENT_READ, bird)
-            self.send(bird, request(f"/ws?client_id={bird.name}"))
+            self.send(bird, request(
+                f"/ws?client_id={bird.name}&hint=1"))
             return
         try:
             part = bird.socket.recv(65536)
@@ -163,11 +191,12 @@ class Flock:
 
     def on_end(self, bird):
         now = time.monotonic()
-        if bird.is_open:
+        was_open = bird.is_open
+        if was_open:
             self.severed.append((now, bird, bird.node))
             bird.lost_at, bird.back_at = now, None
         self.drop(bird)
-        self.back_off(bird)
+        self.come_back(bird, was_open)
 
     def on_answer(self, bird):
         head, found, rest = bird.buffer.partition(b"\r\n\r\n")
@@ -175,8 +204,8 @@ class Flock:
             return False
         status = int(head.split()[1])
         if status == 101:
-            bird.is_open, bird.buffer, bird.attempt = True, rest, 0
-            bird.back_at = time.monotonic()
+            bird.is_open, bird.buffer = True, rest
+            bird.back_at = bird.opened_at = time.monotonic()
             self.opened.append((bird.back_at, bird.node))
             return True
         assert status == 503, head
@@ -184,8 +213,16 @@ class Flock:
         after = [line.split(b":")[1] for line in head.split(b"\r\n")
                  if line.lower().startswith(b"retry-after:")]
         self.drop(bird)
-        self.later(bird, int(after[0]) * random.uniform(0.8, 1))
+        # Whole seconds: not all who were told the same at the same instant.
+        self.come_back(bird, False, int(after[0]) + random.random())
         return False
+
+    def on_close(self, bird, payload):
+        code, = struct.unpack("!H", payload[:2])
+        hint = HINT.search(payload[2:].decode())
+        # Nobody here replaces or kicks one, and it would not come back.
+        assert code not in FINAL, (bird.name, code)
+        self.come_back(bird, True, hint and int(hint[1]) / 1000)
 
     def take_frame(self, bird):
         if len(bird.buffer) < 2 or len(bird.buffer) < 2 + bird.buffer[1]:
@@ -205,5 +242,5 @@ class Flock:
             self.left.append((time.monotonic(), bird, bird.node))
             self.send(bird, close_frame(1000))
             self.drop(bird)
-            self.back_off(bird)
+            self.on_close(bird, payload)
         return True

@@ -249,7 +249,8 @@ def nodes(start, redis):
 
 @pytest.fixture
 def flock(nodes):
-    birds = Flock(nodes)
+    # What lasts here is what lasts between two deeds.
+    birds = Flock(nodes, base=0.5, cap=10, stable=5)
     yield birds
     birds.close()
 
