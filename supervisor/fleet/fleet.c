@@ -49,6 +49,12 @@ fleet_redis_ms(const struct fleet *fleet, uint64_t now_ms)
 	return now_ms + (uint64_t)fleet->ahead_ms;
 }
 
+uint64_t
+fleet_quiet_since(const struct fleet *fleet)
+{
+	return fleet->heard_ms != 0 ? fleet->heard_ms : fleet->up_ms;
+}
+
 void
 fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value)
@@ -89,7 +95,10 @@ on_state(bool is_up, const char *why, void *arg)
 			supervisor_event(fleet->sup, "redis_up", -1, NULL, NULL,
 			    (int64_t)(now - fleet->lost_ms));
 		fleet->is_told = false;
-		fleet->heard_ms = now;
+		/* Redis may greet us and still refuse every renewal: it is
+		 * heard when it grants one. */
+		if (fleet->up_ms == 0)
+			fleet->up_ms = now;
 		fleet->renew_next_ms = now;
 		fleet_lead_connected(fleet, now);
 		fleet_lease_tick(fleet, now);
@@ -102,7 +111,9 @@ on_state(bool is_up, const char *why, void *arg)
 		supervisor_event(fleet->sup, "redis_down", -1, NULL, why, 0);
 	fleet->is_told = true;
 	if (fleet->lost_ms == 0)
-		fleet->lost_ms = fleet->heard_ms != 0 ? fleet->heard_ms : now;
+		fleet->lost_ms = fleet_quiet_since(fleet);
+	if (fleet->lost_ms == 0)
+		fleet->lost_ms = now;
 }
 
 static size_t

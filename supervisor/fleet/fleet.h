@@ -67,7 +67,8 @@ struct fleet {
 	uint64_t renew_sent_ms;
 	uint64_t renew_next_ms;
 	uint64_t renewals;
-	uint64_t heard_ms; /* our clock: when Redis last answered */
+	uint64_t up_ms;	   /* our clock: when the link was up first */
+	uint64_t heard_ms; /* when Redis last took a renewal; 0: never */
 	uint64_t lost_ms;  /* since when it has not; 0: it does */
 	int64_t ahead_ms;  /* Redis' clock less ours */
 	struct fleet_summary summary;
@@ -111,6 +112,8 @@ void fleet_key(struct fleet *fleet, const char *what);
 /* Something for `holdfastctl events`, and for the fleet's stream. */
 void fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value);
+/* Since when a renewal is due; 0: there was no link yet. */
+uint64_t fleet_quiet_since(const struct fleet *fleet);
 /* Redis' clock now, as far as we know. */
 uint64_t fleet_redis_ms(const struct fleet *fleet, uint64_t now_ms);
 

@@ -366,10 +366,12 @@ renew(struct fleet *fleet, uint64_t now_ms)
 void
 fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
 {
+	uint64_t since = fleet_quiet_since(fleet);
+
 	/* Two answers in a row are missing. */
-	if (fleet->lost_ms == 0 && fleet->heard_ms != 0 &&
-	    now_ms - fleet->heard_ms > 5 * RENEW_MS / 2)
-		fleet->lost_ms = fleet->heard_ms;
+	if (fleet->lost_ms == 0 && since != 0 &&
+	    now_ms - since > 5 * RENEW_MS / 2)
+		fleet->lost_ms = since;
 	if (fleet->is_renewing || fleet->is_leaving ||
 	    now_ms < fleet->renew_next_ms ||
 	    redis_link_state(fleet->link) != REDIS_LINK_READY)

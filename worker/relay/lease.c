@@ -39,8 +39,8 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct lease *lease = arg;
 
-	(void)fault;
-	if (reply != NULL)
+	/* A Redis that refuses us is none for us. */
+	if (fault == REDIS_FAULT_NONE && redis_reply_integer(reply, -1) >= 0)
 		lease->heard_ms = clock_mono_ms();
 }
 

@@ -20,7 +20,7 @@ struct lease {
 	struct line_port port; /* open while the supervisor is away */
 	uint64_t beat;	       /* of the supervisor, last seen */
 	uint64_t moved_ms;     /* when it was seen to change; 0: not yet */
-	uint64_t heard_ms;     /* when Redis last answered; 0: never */
+	uint64_t heard_ms;     /* when Redis last took it; 0: never */
 	bool is_away;
 };
 
