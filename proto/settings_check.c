@@ -20,14 +20,29 @@ is_loopback(const char *text)
 	return ipaddr_parse(text, &addr) == 0 && ipaddr_is_loopback(&addr);
 }
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	"0123456789"
+
+/* It stands in keys of Redis, in lines that are split at blanks, in URLs and
+ * in tables. */
+static int
+check_node(const struct settings *s, char *out, size_t out_size)
+{
+	const char *id = s->node.id;
+
+	if (id[strspn(id, LETTERS DIGITS "._-")] == '\0')
+		return 0;
+	(void)snprintf(out, out_size,
+	    "node.id: only letters, digits and . _ - may be in it: %s", id);
+	return -EINVAL;
+}
+
 /* Names become parts of keys: braces there would be a hash tag of their own,
  * and blanks cannot be typed in redis-cli without quoting. */
 static int
 check_redis(const struct settings *s, char *out, size_t out_size)
 {
-	static const char plain[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789._-:";
+	static const char plain[] = LETTERS DIGITS "._-:";
 	const char *fleet = s->redis.fleet, *prefix = s->redis.prefix;
 	struct redis_url url;
 	const char *problem;
@@ -145,7 +160,8 @@ settings_validate(const struct settings *s, char *out, size_t out_size)
 		    "worker.backoff_max: must not be below worker.backoff");
 		return -EINVAL;
 	}
-	if (check_redis(s, out, out_size) != 0)
+	if (check_node(s, out, out_size) != 0 ||
+	    check_redis(s, out, out_size) != 0)
 		return -EINVAL;
 	return check_fleet(s, out, out_size);
 }

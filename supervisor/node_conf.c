@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -58,6 +59,24 @@ fit_into_group(struct node_conf *conf)
 	conf->settings.memory.max_arena = most;
 }
 
+/* problem: begins with the key; where that is the file's, its line is told. */
+static void
+complain(const struct conf_tree *tree, const char *path, const char *problem,
+    struct textbuf *errors)
+{
+	const struct conf_node *node;
+	char key[CONF_FILE_ERROR_SIZE];
+
+	(void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(problem, ":"),
+	    problem);
+	node = conf_tree_find(tree, key);
+	if (node != NULL)
+		textbuf_printf(errors, "%s:%u: %s\n", node->file, node->line,
+		    problem);
+	else
+		textbuf_printf(errors, "%s: %s\n", path, problem);
+}
+
 int
 node_conf_load(const char *path, struct node_conf *out, struct textbuf *errors)
 {
@@ -76,12 +95,12 @@ node_conf_load(const char *path, struct node_conf *out, struct textbuf *errors)
 		rc = conf_table_load(settings_table(), &conf->tree,
 		    &conf->settings, errors);
 	if (rc == 0) {
+		fill_in(&conf->settings);
 		rc = settings_validate(&conf->settings, text, sizeof(text));
 		if (rc != 0)
-			textbuf_printf(errors, "%s: %s\n", path, text);
+			complain(&conf->tree, path, text, errors);
 	}
 	if (rc == 0) {
-		fill_in(&conf->settings);
 		fit_into_group(conf);
 		conf->generation = 1;
 		*out = *conf;

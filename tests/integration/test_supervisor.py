@@ -53,6 +53,7 @@ def test_check(tmp_path):
     ('auth = {\n  mode = "maybe";\n};', 2, ["auth.mode"]),
     ('listen = ( { address = "localhost"; } );', 1, ["address"]),
     ('node = {\n  id = "x"\n  id2;', 3, ["syntax"]),
+    ('node = {\n  id = "{x} y";\n};', 2, ["node.id"]),
 ])
 def test_bad_config_names_the_place(tmp_path, text, line, words):
     path = tmp_path / "bad.conf"
@@ -63,6 +64,22 @@ def test_bad_config_names_the_place(tmp_path, text, line, words):
         assert f"{path}:{line}" in done.stderr, done.stderr
         for word in words:
             assert word in done.stderr, done.stderr
+
+
+def test_host_name_is_no_node_id(tmp_path):
+    """It is one unless the file says another, and may be anything."""
+    path = tmp_path / "empty.conf"
+    path.write_text("")
+    done = subprocess.run(
+        ["unshare", "--uts", "sh", "-c", 'echo "ws_{east}" '
+         '> /proc/sys/kernel/hostname || exit 77; exec "$0" -n -c "$1"',
+         BUILD / "holdfastd", path], text=True,
+        capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("a host name of its own needs root")
+    assert done.returncode == 1
+    assert f"{path}: node.id: " in done.stderr, done.stderr
+    assert "ws_{east}" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("settings, word", [

@@ -112,6 +112,11 @@ test_validation(void **state)
 		    NULL },
 		{ { "worker.backoff", "worker.backoff_max" }, { "2s", "1s" },
 		    "worker.backoff" },
+		{ { "node.id" }, { "ws-node_east.44" }, NULL },
+		{ { "node.id" }, { "ws node" }, "node.id" },
+		{ { "node.id" }, { "{ws}" }, "node.id" },
+		{ { "node.id" }, { "ws:node" }, "node.id" },
+		{ { "node.id" }, { "ws\xc3\xa9" }, "node.id" },
 	};
 
 	(void)state;
