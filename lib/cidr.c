@@ -111,6 +111,14 @@ ipaddr_is_loopback(const struct ipaddr *addr)
 }
 
 bool
+ipaddr_is_any(const struct ipaddr *addr)
+{
+	static const struct ipaddr v4 = { { [10] = 0xff, [11] = 0xff } }, v6;
+
+	return ipaddr_equals(addr, ipaddr_is_v4(addr) ? &v4 : &v6);
+}
+
+bool
 ipaddr_equals(const struct ipaddr *a, const struct ipaddr *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

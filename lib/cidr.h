@@ -48,6 +48,8 @@ socklen_t ipaddr_to_sockaddr(const struct ipaddr *addr, uint16_t port,
 
 bool ipaddr_is_v4(const struct ipaddr *addr);
 bool ipaddr_is_loopback(const struct ipaddr *addr);
+/* 0.0.0.0 or "::": every address of the host, and nobody's. */
+bool ipaddr_is_any(const struct ipaddr *addr);
 bool ipaddr_equals(const struct ipaddr *a, const struct ipaddr *b);
 
 /*

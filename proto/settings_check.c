@@ -105,7 +105,16 @@ static int
 check_fleet(const struct settings *s, char *out, size_t out_size)
 {
 	const struct settings_fleet *fleet = &s->fleet;
+	struct ipaddr peer;
 
+	if (ipaddr_parse(fleet->peer.address, &peer) == 0 &&
+	    ipaddr_is_any(&peer)) {
+		(void)snprintf(out, out_size,
+		    "peer.address: %s is no address that other nodes could "
+		    "ask: each would ask itself",
+		    fleet->peer.address);
+		return -EINVAL;
+	}
 	if (!(fleet->blast_radius.slack > 0)) {
 		(void)snprintf(out, out_size,
 		    "blast_radius.slack: must be above 0, or a full fleet "
@@ -124,6 +133,24 @@ check_fleet(const struct settings *s, char *out, size_t out_size)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+bool
+settings_peer_is_hidden(const struct settings *s)
+{
+	struct redis_url url;
+	const char *problem;
+	uint32_t i;
+
+	if (s->redis.url[0] == '\0' || !is_loopback(s->fleet.peer.address) ||
+	    redis_url_parse(s->redis.url, &url, &problem) != 0)
+		return false;
+	for (i = 0; i < url.host_count; i++) {
+		if (strcmp(url.hosts[i].name, "localhost") != 0 &&
+		    !is_loopback(url.hosts[i].name))
+			return true;
+	}
+	return false;
 }
 
 int

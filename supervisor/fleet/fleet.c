@@ -15,6 +15,7 @@
 #include "lib/random.h"
 #include "proto/redis_conf.h"
 #include "proto/redis_names.h"
+#include "proto/settings_check.h"
 #include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/fleet/fleet_storm.h"
 #include "supervisor/startup.h"
@@ -189,6 +190,9 @@ start_peer(struct fleet *fleet)
 		    "this node is never declared dead: set peer.address");
 		return 0;
 	}
+	if (settings_peer_is_hidden(&fleet->sup->conf.settings))
+		log_warn("peer_on_loopback",
+		    "nodes on other hosts ask themselves: set peer.address");
 	return line_port_start(&fleet->peer, fleet->sup->base, fd,
 	    say_who_we_are, fleet);
 }

@@ -98,7 +98,8 @@ set_peer(struct fleet_member *member, const char *value)
 		return;
 	memcpy(address, value, len);
 	address[len] = '\0';
-	if (ipaddr_parse(address, &parsed) != 0 ||
+	/* A wildcard would be whoever asks. */
+	if (ipaddr_parse(address, &parsed) != 0 || ipaddr_is_any(&parsed) ||
 	    parse_u64(blank + 1, 1, UINT16_MAX, &port) != 0)
 		return;
 	memcpy(member->address, address, len + 1);

@@ -38,11 +38,15 @@ enum peer_probe_result
 fleet_probe_judge(const struct fleet_probe *one, enum peer_probe_result result,
     const struct peer_line *line)
 {
-	/* Another life of the node has its address now, or another node. */
-	return result == PEER_PROBE_ANSWERED &&
-		line->incarnation != one->incarnation ?
-	    PEER_PROBE_REFUSED :
-	    result;
+	if (result != PEER_PROBE_ANSWERED ||
+	    line->incarnation == one->incarnation)
+		return result;
+	/* We have asked ourselves: its address is one of ours here, whatever it
+	 * is elsewhere.  Else another life of the node has its address now, or
+	 * another node. */
+	return line->incarnation == one->fleet->incarnation ?
+	    PEER_PROBE_ERROR :
+	    PEER_PROBE_REFUSED;
 }
 
 void

@@ -54,6 +54,7 @@ def test_check(tmp_path):
     ('listen = ( { address = "localhost"; } );', 1, ["address"]),
     ('node = {\n  id = "x"\n  id2;', 3, ["syntax"]),
     ('node = {\n  id = "{x} y";\n};', 2, ["node.id"]),
+    ('peer = {\n  address = "0.0.0.0";\n};', 2, ["peer.address"]),
 ])
 def test_bad_config_names_the_place(tmp_path, text, line, words):
     path = tmp_path / "bad.conf"

@@ -93,6 +93,14 @@ test_loopback_and_mask(void **state)
 	assert_false(ipaddr_is_loopback(&a));
 	a = addr("::127.0.0.1");
 	assert_false(ipaddr_is_loopback(&a));
+	a = addr("0.0.0.0");
+	assert_true(ipaddr_is_any(&a));
+	a = addr("::");
+	assert_true(ipaddr_is_any(&a));
+	a = addr("::1");
+	assert_false(ipaddr_is_any(&a));
+	a = addr("0.0.0.1");
+	assert_false(ipaddr_is_any(&a));
 	a = addr("10.1.2.3");
 	ipaddr_mask(&a, 32, 0);
 	b = addr("10.1.2.3");

@@ -198,6 +198,7 @@ test_nonsense_changes_nothing(void **state)
 		{ "incarnation", "ff" }, { "incarnation", "zz000000000000ff" },
 		{ "peer", "10.0.0.4" }, { "peer", "host 8083" },
 		{ "peer", "10.0.0.4 0" }, { "peer", "10.0.0.4 99999" },
+		{ "peer", "0.0.0.0 8083" }, { "peer", ":: 8083" },
 		{ "peer", " 8083" }, { "lease", "999999999" },
 		{ "lease", "-1" }, { "beat", "x" }, { "capacity", "1e9" },
 		{ "count", "99999999999999" }, { "rate", "nan" },

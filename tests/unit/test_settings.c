@@ -117,6 +117,9 @@ test_validation(void **state)
 		{ { "node.id" }, { "{ws}" }, "node.id" },
 		{ { "node.id" }, { "ws:node" }, "node.id" },
 		{ { "node.id" }, { "ws\xc3\xa9" }, "node.id" },
+		{ { "peer.address" }, { "10.0.0.1" }, NULL },
+		{ { "peer.address" }, { "0.0.0.0" }, "peer.address" },
+		{ { "peer.address" }, { "::" }, "peer.address" },
 	};
 
 	(void)state;
@@ -135,6 +138,37 @@ test_validation(void **state)
 		}
 		assert_int_equal(rc, -EINVAL);
 		assert_non_null(strstr(why, cases[i].key));
+	}
+}
+
+static void
+test_hidden_peer(void **state)
+{
+	static const struct {
+		const char *peer, *redis;
+		bool is_hidden;
+	} cases[] = {
+		{ "127.0.0.1", "", false },
+		{ "127.0.0.1", "redis://127.0.0.2,localhost:7000,[::1]",
+		    false },
+		{ "127.0.0.1", "unix:///run/redis.sock", false },
+		{ "127.0.0.1", "redis://10.0.0.1", true },
+		{ "::1", "redis://127.0.0.1,redis.example.com", true },
+		{ "10.0.0.2", "redis://10.0.0.1", false },
+		{ "", "redis://10.0.0.1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct settings s;
+
+		settings_defaults(&s);
+		if (cases[i].peer[0] != '\0')
+			set(&s, "peer.address", cases[i].peer);
+		if (cases[i].redis[0] != '\0')
+			set(&s, "redis.url", cases[i].redis);
+		assert_int_equal(settings_peer_is_hidden(&s),
+		    cases[i].is_hidden);
 	}
 }
 
@@ -311,6 +345,7 @@ main(void)
 		cmocka_unit_test(test_enums),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_validation),
+		cmocka_unit_test(test_hidden_peer),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_every_row),
