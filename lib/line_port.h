@@ -13,7 +13,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
-#define LINE_PORT_MAX 256
+#define LINE_PORT_MAX 320
 
 /* Writes what is to be said now, with its newline; the length. */
 typedef size_t line_port_cb(char out[LINE_PORT_MAX], void *arg);

@@ -21,8 +21,10 @@ peer_line_format(const struct peer_line *line, char out[PEER_LINE_MAX])
 	if (line->redis_age_ms != UINT64_MAX)
 		(void)snprintf(age, sizeof(age), "%" PRIu64,
 		    line->redis_age_ms);
-	(void)snprintf(out, PEER_LINE_MAX, OPENING "%016" PRIx64 " %s %s %s\n",
-	    line->incarnation, age, line->state, line->node);
+	(void)snprintf(out, PEER_LINE_MAX,
+	    OPENING "%016" PRIx64 " %s %s %s%s%s\n", line->incarnation, age,
+	    line->state, line->node, line->fleet[0] == '\0' ? "" : " ",
+	    line->fleet);
 	return strlen(out);
 }
 
@@ -60,6 +62,27 @@ parse_hex(const char *text, uint64_t *out)
 	return 0;
 }
 
+/* The node's id, and its fleet if there is a word more. */
+static int
+parse_names(char *rest, struct peer_line *line)
+{
+	char *node = word(&rest);
+
+	if (node == NULL) {
+		node = rest;
+	} else {
+		rest[strcspn(rest, " ")] = '\0';
+		if (rest[0] == '\0' || strlen(rest) >= sizeof(line->fleet))
+			return -EPROTO;
+		memcpy(line->fleet, rest, strlen(rest) + 1);
+	}
+	if (node[0] == '\0' || node[0] == ' ' ||
+	    strlen(node) >= sizeof(line->node))
+		return -EPROTO;
+	memcpy(line->node, node, strlen(node) + 1);
+	return 0;
+}
+
 int
 peer_line_parse(const char *bytes, size_t len, struct peer_line *out)
 {
@@ -81,16 +104,23 @@ peer_line_parse(const char *bytes, size_t len, struct peer_line *out)
 	id = word(&rest);
 	age = word(&rest);
 	state = word(&rest);
-	if (id == NULL || age == NULL || state == NULL || rest[0] == '\0' ||
+	if (id == NULL || age == NULL || state == NULL ||
 	    strlen(state) >= sizeof(line.state) ||
-	    strlen(rest) >= sizeof(line.node) ||
+	    parse_names(rest, &line) != 0 ||
 	    parse_hex(id, &line.incarnation) != 0)
 		return -EPROTO;
 	if (strcmp(age, "-") != 0 &&
 	    parse_u64(age, 0, UINT64_MAX - 1, &line.redis_age_ms) != 0)
 		return -EPROTO;
 	memcpy(line.state, state, strlen(state) + 1);
-	memcpy(line.node, rest, strlen(rest) + 1);
 	*out = line;
 	return 0;
+}
+
+bool
+peer_line_is_of(const struct peer_line *line, const char *node,
+    const char *fleet)
+{
+	return strcmp(line->node, node) == 0 &&
+	    (line->fleet[0] == '\0' || strcmp(line->fleet, fleet) == 0);
 }

@@ -131,6 +131,8 @@ say_who_we_are(char out[LINE_PORT_MAX], void *arg)
 	    lifecycle_state_name(sup->lifecycle.state));
 	(void)snprintf(line.node, sizeof(line.node), "%s",
 	    sup->conf.settings.node.id);
+	(void)snprintf(line.fleet, sizeof(line.fleet), "%s",
+	    sup->conf.settings.redis.fleet);
 	return peer_line_format(&line, out);
 }
 

@@ -35,6 +35,18 @@ fleet_cut_clear(struct fleet *fleet)
 	cut->asked = 0;
 }
 
+/* Not of a node that has its address now, nor our own: we may be whom an
+ * address on loopback leads to. */
+static bool
+is_heard_of(const struct fleet_cut_peer *peer, const struct peer_line *line)
+{
+	const struct fleet *fleet = peer->fleet;
+
+	return line->incarnation != fleet->incarnation &&
+	    peer_line_is_of(line, peer->node,
+		fleet->sup->conf.settings.redis.fleet);
+}
+
 static void
 on_probed(enum peer_probe_result result, const struct peer_line *line,
     void *arg)
@@ -49,6 +61,8 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	struct fleet_cut_peer *peer = arg;
 
 	peer->probe = NULL;
+	if (line != NULL && !is_heard_of(peer, line))
+		result = PEER_PROBE_ERROR;
 	peer->report.answer = answers[result];
 	peer->report.redis_age_ms = line != NULL ? line->redis_age_ms :
 						   UINT64_MAX;
@@ -74,6 +88,8 @@ ask_peers(struct fleet *fleet)
 		    !member_state_counts(member->state))
 			continue;
 		peer->fleet = fleet;
+		(void)snprintf(peer->node, sizeof(peer->node), "%s",
+		    member->id);
 		peer->report = (struct peer_report){ PEER_NOT_ASKED, 0 };
 		if (peer_probe_start(fleet->sup->base, member->address,
 			member->port, PROBE_MS, on_probed, peer,

@@ -20,6 +20,7 @@ struct fleet;
 struct fleet_cut_peer {
 	struct fleet *fleet;	  /* borrowed */
 	struct peer_probe *probe; /* NULL: none under way */
+	char node[128];
 	struct peer_report report;
 };
 

@@ -33,7 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    again.incarnation != line.incarnation ||
 	    again.redis_age_ms != line.redis_age_ms ||
 	    strcmp(again.state, line.state) != 0 ||
-	    strcmp(again.node, line.node) != 0)
+	    strcmp(again.node, line.node) != 0 ||
+	    strcmp(again.fleet, line.fleet) != 0)
 		abort();
 	return 0;
 }

@@ -217,12 +217,13 @@ def test_supervisor_stays_away(fleet, redis):
         assert not [e for e in events(redis) if e["kind"] == "node_dead"]
         first = peer_line(redis, name)
         assert first[:2] == ["holdfast-peer", "1"]
-        assert first[4:] == ["unsupervised", name]
+        assert first[4:] == ["unsupervised", name, "main"]
         away.start()
         assert client.echo("still here")
         wait_until(lambda: "lease_returned" in away.log(), 30)
         wait_until(lambda: peer_line(redis, name) ==
-                   [*first[:3], peer_line(redis, name)[3], "ready", name], 20,
+                   [*first[:3], peer_line(redis, name)[3], "ready", name,
+                    "main"], 20,
                    "the supervisor of that incarnation to answer")
 
 

@@ -76,6 +76,8 @@ say(char out[LINE_PORT_MAX], void *arg)
 		line.redis_age_ms = clock_mono_ms() - lease->heard_ms;
 	(void)snprintf(line.node, sizeof(line.node), "%s",
 	    worker->settings.node.id);
+	(void)snprintf(line.fleet, sizeof(line.fleet), "%s",
+	    worker->settings.redis.fleet);
 	return peer_line_format(&line, out);
 }
 
