@@ -86,6 +86,7 @@ do_pause(struct redis_link *link)
 	uint64_t now_ms = clock_mono_ms();
 
 	drop(link);
+	link->tried_ms[link->trying] = link->began_ms;
 	/* Only a link that has held up begins with short pauses again. */
 	if (link->up_ms != 0 &&
 	    now_ms - link->up_ms > link->conf.backoff_max_ms)
@@ -277,6 +278,26 @@ void
 redis_link_renew(struct redis_link *link, const char *why)
 {
 	redis_link_feed(link, REDIS_LINK_EV_FAILED, why);
+}
+
+void
+redis_link_hurry(struct redis_link *link)
+{
+	event_del(link->pause);
+	redis_link_feed(link, REDIS_LINK_EV_RETRY, NULL);
+}
+
+uint64_t
+redis_link_tried_ms(const struct redis_link *link)
+{
+	/* Sentinels tell where the one address is. */
+	uint32_t count = link->sentinel != NULL ? 1 : link->conf.url.host_count;
+	uint64_t first_ms = link->tried_ms[0];
+
+	for (uint32_t i = 1; i < count; i++)
+		if (link->tried_ms[i] < first_ms)
+			first_ms = link->tried_ms[i];
+	return first_ms;
 }
 
 void

@@ -62,6 +62,11 @@ void redis_link_free(struct redis_link *);
 void redis_link_start(struct redis_link *);
 /* Drops the connection and begins anew, for instance when it seems deaf. */
 void redis_link_renew(struct redis_link *, const char *why);
+/* Does not wait for the next attempt, if there is none under way. */
+void redis_link_hurry(struct redis_link *);
+/* Since then each address has been tried, from the beginning of an attempt to
+ * its end, and is not ready; 0: not each has been. */
+uint64_t redis_link_tried_ms(const struct redis_link *);
 
 /* Other timeouts from now on. */
 void redis_link_set_timeouts(struct redis_link *, uint32_t connect_ms,

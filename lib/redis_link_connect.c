@@ -12,6 +12,7 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
+#include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/redis_link_inside.h"
 
@@ -154,6 +155,7 @@ redis_link_resolve(struct redis_link *link)
 	const struct redis_url *url = &link->conf.url;
 	const struct redis_host *host;
 
+	link->began_ms = clock_mono_ms();
 	redis_link_wait_ms(link->deadline, link->conf.connect_timeout_ms);
 	if (url->path[0] != '\0') {
 		snprintf(link->address, sizeof(link->address), "%s", url->path);
@@ -164,6 +166,7 @@ redis_link_resolve(struct redis_link *link)
 		redis_sentinel_ask(link->sentinel, on_master, link);
 		return;
 	}
+	link->trying = link->host;
 	host = &url->hosts[link->host];
 	link->host = (link->host + 1) % url->host_count;
 	set_address(link, host->name, host->port);

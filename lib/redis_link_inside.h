@@ -54,6 +54,10 @@ struct redis_link {
 	uint32_t attempts; /* that failed since it was ready */
 	char told[REDIS_URL_HOSTS][REDIS_LINK_TEXT]; /* how, in turn */
 	bool is_news;
+	uint32_t trying;   /* the address of this attempt, of the url */
+	uint64_t began_ms; /* this attempt */
+	/* the last that has ended, by address */
+	uint64_t tried_ms[REDIS_URL_HOSTS];
 	uint64_t up_ms;	   /* since then it is ready */
 	uint64_t asked_ms; /* ROLE or SUBSCRIBE was repeated */
 	uint64_t heard_ms;

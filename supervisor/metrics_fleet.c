@@ -33,7 +33,7 @@ render_members(const struct fleet *fleet, struct textbuf *out)
 		textbuf_printf(out,
 		    "holdfast_fleet_partition{verdict=\"%s\"} %d\n",
 		    partition_verdict_name((enum partition_verdict)s),
-		    fleet->cut.verdict == (enum partition_verdict)s);
+		    fleet->cut.state.verdict == (enum partition_verdict)s);
 }
 
 /* The fleet's permission to drain. */

@@ -181,7 +181,7 @@ control_fleet_json(const struct supervisor *sup)
 	    "level", (json_int_t)summary->level, "hold",
 	    control_text(summary->hold), "storm_left_ms",
 	    (json_int_t)fleet_storm_left_ms(sup), "partition",
-	    partition_verdict_name(fleet->cut.verdict), "fraction",
+	    partition_verdict_name(fleet->cut.state.verdict), "fraction",
 	    rules.fraction, "nodes_needed",
 	    (int)blast_radius_nodes_needed(&rules), "limit",
 	    (json_int_t)atomic_load(&sup->node.shared->capacity));

@@ -295,7 +295,7 @@ bool
 fleet_is_cut_off(const struct supervisor *sup)
 {
 	return sup->fleet != NULL &&
-	    partition_is_cut_off(sup->fleet->cut.verdict);
+	    partition_is_cut_off(sup->fleet->cut.state.verdict);
 }
 
 void

@@ -63,60 +63,71 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	peer->probe = NULL;
 	if (line != NULL && !is_heard_of(peer, line))
 		result = PEER_PROBE_ERROR;
+	peer->told_ms = clock_mono_ms();
 	peer->report.answer = answers[result];
 	peer->report.redis_age_ms = line != NULL ? line->redis_age_ms :
 						   UINT64_MAX;
 }
 
-/* Some of the members, others each time. */
+static void
+ask_peer(struct fleet *fleet, const struct fleet_member *member)
+{
+	struct fleet_cut *cut = &fleet->cut;
+	struct fleet_cut_peer *peer = &cut->peers[cut->asked];
+
+	if (strcmp(member->id, fleet->sup->conf.settings.node.id) == 0 ||
+	    member->address[0] == '\0' || !member_state_counts(member->state))
+		return;
+	peer->fleet = fleet;
+	(void)snprintf(peer->node, sizeof(peer->node), "%s", member->id);
+	peer->report = (struct peer_report){ PEER_NOT_ASKED, 0 };
+	if (peer_probe_start(fleet->sup->base, member->address, member->port,
+		PROBE_MS, on_probed, peer, &peer->probe) != 0)
+		peer->report.answer = PEER_ERROR;
+	cut->asked++;
+}
+
+/* The one that had Redis, since few may; else others each time. */
 static void
 ask_peers(struct fleet *fleet)
 {
 	const struct fleet_members *members = &fleet->members;
-	const char *self = fleet->sup->conf.settings.node.id;
 	struct fleet_cut *cut = &fleet->cut;
+	const struct fleet_member *witness = fleet_members_find(members,
+	    cut->witness);
 	size_t i, first = random_below((uint32_t)members->count);
 
 	fleet_cut_clear(fleet);
+	if (witness != NULL)
+		ask_peer(fleet, witness);
 	for (i = 0; i < members->count && cut->asked < FLEET_CUT_PEERS; i++) {
 		const struct fleet_member *member =
 		    &members->all[(first + i) % members->count];
-		struct fleet_cut_peer *peer = &cut->peers[cut->asked];
 
-		if (strcmp(member->id, self) == 0 ||
-		    member->address[0] == '\0' ||
-		    !member_state_counts(member->state))
-			continue;
-		peer->fleet = fleet;
-		(void)snprintf(peer->node, sizeof(peer->node), "%s",
-		    member->id);
-		peer->report = (struct peer_report){ PEER_NOT_ASKED, 0 };
-		if (peer_probe_start(fleet->sup->base, member->address,
-			member->port, PROBE_MS, on_probed, peer,
-			&peer->probe) != 0)
-			peer->report.answer = PEER_ERROR;
-		cut->asked++;
+		if (member != witness)
+			ask_peer(fleet, member);
 	}
 }
 
 static void
-enter(struct fleet *fleet, enum partition_verdict verdict, uint64_t now_ms)
+enter(struct fleet *fleet, enum partition_verdict before, uint64_t now_ms)
 {
 	struct fleet_cut *cut = &fleet->cut;
+	enum partition_verdict verdict = cut->state.verdict;
 
 	log_notice("partition_verdict", NULL,
 	    log_text("verdict", partition_verdict_name(verdict)),
-	    log_text("before", partition_verdict_name(cut->verdict)),
+	    log_text("before", partition_verdict_name(before)),
 	    log_uint("asked", cut->asked));
 	supervisor_event(fleet->sup, "partition_verdict", -1, NULL,
 	    partition_verdict_name(verdict), (int64_t)cut->asked);
 	/* Cut off is cut off, whether or not anybody is heard. */
-	if (!partition_is_cut_off(verdict) ||
-	    !partition_is_cut_off(cut->verdict))
+	if (!partition_is_cut_off(verdict) || !partition_is_cut_off(before))
 		cut->since_ms = now_ms;
-	cut->verdict = verdict;
-	if (verdict == PARTITION_NONE)
+	if (verdict == PARTITION_NONE) {
 		cut->has_drained = false;
+		cut->witness[0] = '\0';
+	}
 	fleet_apply(fleet->sup);
 }
 
@@ -129,11 +140,11 @@ drain(struct fleet *fleet, uint64_t now_ms)
 		.is_forced = true,
 		.is_verdict = true };
 	struct fleet_cut *cut = &fleet->cut;
-	uint64_t grace = cut->verdict == PARTITION_ALONE ?
+	uint64_t grace = cut->state.verdict == PARTITION_ALONE ?
 	    set->membership.alone_grace_ms :
 	    set->membership.cut_off_grace_ms;
 
-	if (cut->has_drained || !partition_is_cut_off(cut->verdict) ||
+	if (cut->has_drained || !partition_is_cut_off(cut->state.verdict) ||
 	    now_ms - cut->since_ms < grace ||
 	    fleet->sup->lifecycle.state != LIFECYCLE_READY)
 		return;
@@ -145,64 +156,74 @@ drain(struct fleet *fleet, uint64_t now_ms)
 static void
 undrain(struct fleet *fleet)
 {
-	if (fleet->cut.verdict != PARTITION_NONE || fleet->heard_ms == 0 ||
-	    fleet->lost_ms != 0 || !fleet->sup->lifecycle.is_verdict)
+	if (fleet->cut.state.verdict != PARTITION_NONE ||
+	    fleet->heard_ms == 0 || fleet->lost_ms != 0 ||
+	    !fleet->sup->lifecycle.is_verdict)
 		return;
 	(void)!lifecycle_undrain(fleet->sup);
 }
 
-/* One round can be wrong: a peer that was about to find out.  Two say it. */
-static enum partition_verdict
-confirm(struct fleet_cut *cut, enum partition_verdict verdict)
+/* A new round, when the last one is over, and what came of it was heard. */
+static void
+ask_again(struct fleet *fleet, uint64_t now_ms)
 {
-	/* The round that is under way has not said anything yet. */
-	if (verdict == PARTITION_UNDECIDED)
-		return verdict;
-	if (!partition_is_cut_off(verdict)) {
-		cut->first_ms = 0;
-		return verdict;
+	struct fleet_cut *cut = &fleet->cut;
+
+	if (!cut->is_over || now_ms < cut->round_ms + ROUND_MS ||
+	    fleet->members.count == 0)
+		return;
+	ask_peers(fleet);
+	cut->round_ms = now_ms;
+	cut->is_judged = false;
+}
+
+static enum partition_verdict
+hear(struct fleet_cut *cut, uint64_t silent_ms, uint64_t now_ms)
+{
+	struct peer_report reports[FLEET_CUT_PEERS];
+	size_t i;
+
+	cut->is_over = true;
+	for (i = 0; i < cut->asked; i++) {
+		const struct fleet_cut_peer *peer = &cut->peers[i];
+
+		cut->is_over &= peer->probe == NULL;
+		reports[i] = peer->report;
+		/* It has grown older since it was told. */
+		if (reports[i].redis_age_ms != UINT64_MAX)
+			reports[i].redis_age_ms += now_ms - peer->told_ms;
+		if (partition_has_redis(&reports[i], silent_ms))
+			memcpy(cut->witness, peer->node, sizeof(cut->witness));
 	}
-	if (cut->first_ms == 0)
-		cut->first_ms = cut->round_ms;
-	if (cut->first_ms == cut->round_ms &&
-	    !partition_is_cut_off(cut->verdict))
-		return PARTITION_UNDECIDED;
-	return verdict;
+	return partition_decide(silent_ms, SETTLE_MS, reports, cut->asked);
 }
 
 void
 fleet_cut_tick(struct fleet *fleet, uint64_t now_ms)
 {
 	struct fleet_cut *cut = &fleet->cut;
-	struct peer_report reports[FLEET_CUT_PEERS];
-	enum partition_verdict verdict;
+	enum partition_verdict word, before = cut->state.verdict;
 	uint64_t silent = fleet->lost_ms == 0 || now_ms <= fleet->lost_ms ?
 	    0 :
 	    now_ms - fleet->lost_ms;
-	size_t i;
 
 	if (fleet->is_leaving)
 		return;
-	if (silent >= SETTLE_MS && now_ms >= cut->round_ms + ROUND_MS &&
-	    fleet->members.count > 0) {
-		for (i = 0; i < cut->asked; i++) {
-			if (cut->peers[i].probe != NULL)
-				break;
-		}
-		if (i == cut->asked) {
-			ask_peers(fleet);
-			cut->round_ms = now_ms;
-		}
+	if (silent >= SETTLE_MS)
+		ask_again(fleet, now_ms);
+	word = hear(cut, silent, now_ms);
+	if (word == PARTITION_NONE || word == PARTITION_UNDECIDED ||
+	    !cut->is_judged || cut->asked == 0) {
+		cut->is_judged |= word != PARTITION_UNDECIDED;
+		(void)partition_step(&cut->state, word, now_ms,
+		    redis_link_tried_ms(fleet->link));
 	}
-	for (i = 0; i < cut->asked; i++)
-		reports[i] = cut->peers[i].report;
-	verdict = confirm(cut,
-	    partition_decide(silent, SETTLE_MS, reports, cut->asked));
-	/* While a round is under way the last verdict holds. */
-	if (verdict == PARTITION_UNDECIDED && cut->verdict != PARTITION_NONE)
-		verdict = cut->verdict;
-	if (verdict != cut->verdict)
-		enter(fleet, verdict, now_ms);
+	/* It may be back for all, and we wait for the next attempt. */
+	if (word == PARTITION_CUT_OFF &&
+	    !partition_is_cut_off(cut->state.verdict))
+		redis_link_hurry(fleet->link);
+	if (cut->state.verdict != before)
+		enter(fleet, before, now_ms);
 	drain(fleet, now_ms);
 	undrain(fleet);
 }

@@ -21,14 +21,17 @@ struct fleet_cut_peer {
 	struct fleet *fleet;	  /* borrowed */
 	struct peer_probe *probe; /* NULL: none under way */
 	char node[128];
+	uint64_t told_ms; /* when it answered */
 	struct peer_report report;
 };
 
 struct fleet_cut {
-	enum partition_verdict verdict;
+	struct partition state;
 	uint64_t since_ms; /* of the verdict */
 	uint64_t round_ms; /* when the peers were asked */
-	uint64_t first_ms; /* the round that first said "cut off" */
+	bool is_judged;	   /* that round has been taken into account */
+	bool is_over;	   /* and all of it has been heard */
+	char witness[128]; /* who had Redis last; "": nobody */
 	uint32_t asked;
 	uint64_t saved;	  /* of the list on disk: a sum */
 	bool has_drained; /* once for a verdict: an operator may undo it */

@@ -27,7 +27,7 @@ fleet_is_deaf(const struct supervisor *sup, enum slot_path *out)
 	uint64_t grace_ms = 2 * sup->conf.settings.redis.deaf_after_ms;
 	const struct fleet *fleet = sup->fleet;
 
-	if (redis == NULL || fleet->cut.verdict != PARTITION_NONE ||
+	if (redis == NULL || fleet->cut.state.verdict != PARTITION_NONE ||
 	    clock_mono_ms() - fleet->cut.since_ms < grace_ms)
 		return false;
 	for (int i = 0; i < SLOT_PATH_MAX; i++) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """What a node that Redis does not serve makes of it, and of its peers."""
 import socket
+import threading
+import time
 
 from node import PATIENCE, wait_until
 from redis_server import FakeRedis
@@ -107,3 +109,106 @@ def test_relay_is_refused(start):
         node.start()
     finally:
         server.close()
+
+
+class Peer:
+    """The peer port of a node that is not there: says how long ago Redis has
+    answered it, or keeps who asks waiting when that is None."""
+
+    def __init__(self, name, fleet, age=100000):
+        self.name = name
+        self.fleet = fleet
+        self.age = age
+        self.held = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                asker, _ = self.socket.accept()
+            except OSError:
+                return
+            if self.age is None:
+                self.held.append(asker)
+                continue
+            with asker:
+                asker.sendall(f"holdfast-peer 1 {7:016x} {self.age} ready "
+                              f"{self.name} {self.fleet}\n".encode())
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for asker in self.held:
+            asker.close()
+
+
+class Alone:
+    """A node whose fleet is else only what its two peers say."""
+
+    def __init__(self, start, redis, fleet, says_fleet=None, **settings):
+        self.peers = [Peer(name, says_fleet or fleet) for name in ("p", "q")]
+        key = f"{{{fleet}}}:node"
+        for peer in self.peers:
+            seconds, micros = map(int, redis("TIME"))
+            now = seconds * 1000 + micros // 1000
+            redis("HSET", f"{key}:{peer.name}", "incarnation", f"{7:016x}",
+                  "state", "healthy", "lease", 60000, "beat", now, "peer",
+                  f"127.0.0.1 {peer.port}")
+            redis("ZADD", f"{key}s", now, peer.name)
+        self.node = start({**FAST, "redis.url": redis.url, "node.id": "n",
+                           "redis.fleet": fleet, **settings},
+                          is_started=False)
+        self.node.spawn()
+
+    def say(self, age):
+        for peer in self.peers:
+            peer.age = age
+
+    def wait(self, verdict, seconds=30):
+        wait_until(lambda: shown(self.node)["partition"] == verdict, seconds,
+                   f"{verdict} after {verdicts(self.node)}")
+
+    def close(self):
+        for peer in self.peers:
+            peer.close()
+
+
+def test_what_peers_say(start, redis):
+    strange = Alone(start, redis, "strange", says_fleet="another")
+    silent = Alone(start, redis, "silent")
+    cut = Alone(start, redis, "cut")
+    # By itself it would not find out that Redis is back.
+    slow = Alone(start, redis, "slow", **{"redis.backoff": "60s",
+                                          "redis.backoff_max": "60s"})
+    everybody = [strange, silent, cut, slow]
+    for one in everybody:
+        one.node.wait_ready()
+        wait_until(lambda n=one.node: len(states(n)) == 3, 20, "its list")
+    redis.kill()
+    begun = time.monotonic()
+    strange.say(0)
+    silent.say(None)
+    cut.wait("outage")
+    # Redis would be back, for others.
+    cut.say(0)
+    silent.wait("alone")
+    assert time.monotonic() - begun < 10 * PATIENCE
+    cut.wait("cut_off")
+    for one in (silent, cut):
+        assert one.node.admin("/readyz").status == 503
+    # Nobody of that fleet has said so.
+    strange.wait("outage")
+    slow.wait("outage")
+    redis.start()
+    slow.say(0)
+    slow.wait("none", 5)
+    for one in everybody:
+        one.wait("none")
+        assert one.node.admin("/readyz").status == 200
+    assert "outage" in verdicts(cut.node)
+    for one in (strange, slow):
+        assert "cut_off" not in verdicts(one.node)
+    for one in everybody:
+        one.close()

@@ -33,6 +33,14 @@
 	{                                                                      \
 		PEER_ANSWERED, 501                                             \
 	}
+#define LATE                                                                   \
+	{                                                                      \
+		PEER_ANSWERED, 3000                                            \
+	}
+#define LOST                                                                   \
+	{                                                                      \
+		PEER_ANSWERED, 1500                                            \
+	}
 #define HAD                                                                    \
 	{                                                                      \
 		PEER_ANSWERED, 8000                                            \
@@ -53,8 +61,12 @@ static const struct story stories[] = {
 	{ 0, 2, { HAS, HAD }, PARTITION_NONE },
 	{ 2999, 2, { HAS, HAS }, PARTITION_UNDECIDED },
 	{ 3000, 2, { HAS, HAD }, PARTITION_CUT_OFF },
-	{ 3000, 2, { SOON, HAD }, PARTITION_OUTAGE },
-	{ 3000, 2, { SOON, HAD }, PARTITION_OUTAGE },
+	/* A second more, and it is seen whether that one has it. */
+	{ 3000, 2, { SOON, HAD }, PARTITION_UNDECIDED },
+	{ 4000, 2, { SOON, HAD }, PARTITION_CUT_OFF },
+	{ 5499, 2, { LATE, HAD }, PARTITION_UNDECIDED },
+	{ 5500, 2, { LATE, HAD }, PARTITION_OUTAGE },
+	{ 3000, 2, { LOST, HAD }, PARTITION_OUTAGE },
 	/* One is enough, whatever else is not known yet. */
 	{ 8000, 4, { ERROR, SILENT, PENDING, HAS }, PARTITION_CUT_OFF },
 	{ 8000, 3, { HAD, HAD, HAD }, PARTITION_OUTAGE },
@@ -116,6 +128,143 @@ test_every_combination(void **state)
 	}
 }
 
+#define NO  PARTITION_NONE
+#define UN  PARTITION_UNDECIDED
+#define CUT PARTITION_CUT_OFF
+#define AL  PARTITION_ALONE
+#define OUT PARTITION_OUTAGE
+
+/* What a word makes of a verdict: once, twice, and twice when Redis has been
+ * looked for in vain since the first time. */
+static const struct {
+	enum partition_verdict from, word, once, twice, tried;
+} cells[] = {
+	{ NO, NO, NO, NO, NO },
+	{ NO, UN, UN, UN, UN },
+	{ NO, CUT, NO, CUT, CUT },
+	{ NO, AL, NO, AL, AL },
+	{ NO, OUT, OUT, OUT, OUT },
+	{ UN, NO, NO, NO, NO },
+	{ UN, UN, UN, UN, UN },
+	{ UN, CUT, UN, CUT, CUT },
+	{ UN, AL, UN, AL, AL },
+	{ UN, OUT, OUT, OUT, OUT },
+	{ CUT, NO, NO, NO, NO },
+	{ CUT, UN, CUT, CUT, CUT },
+	{ CUT, CUT, CUT, CUT, CUT },
+	{ CUT, AL, AL, AL, AL },
+	{ CUT, OUT, CUT, OUT, OUT },
+	{ AL, NO, NO, NO, NO },
+	{ AL, UN, AL, AL, AL },
+	{ AL, CUT, CUT, CUT, CUT },
+	{ AL, AL, AL, AL, AL },
+	{ AL, OUT, AL, OUT, OUT },
+	{ OUT, NO, NO, NO, NO },
+	{ OUT, UN, OUT, OUT, OUT },
+	{ OUT, CUT, OUT, OUT, CUT },
+	{ OUT, AL, OUT, AL, AL },
+	{ OUT, OUT, OUT, OUT, OUT },
+};
+
+static void
+test_every_cell(void **state)
+{
+	size_t i;
+
+	(void)state;
+	assert_int_equal(sizeof(cells) / sizeof(cells[0]),
+	    PARTITION_VERDICT_MAX * PARTITION_VERDICT_MAX);
+	for (i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		enum partition_verdict word = cells[i].word;
+		struct partition one = { .verdict = cells[i].from };
+		struct partition tried;
+
+		assert_int_equal(partition_step(&one, word, 1000, 1000),
+		    cells[i].once);
+		tried = one;
+		assert_int_equal(partition_step(&one, word, 2000, 1000),
+		    cells[i].twice);
+		assert_int_equal(partition_step(&tried, word, 2000, 1001),
+		    cells[i].tried);
+	}
+}
+
+struct step {
+	enum partition_verdict word;
+	uint64_t tried_ms;
+	enum partition_verdict verdict;
+};
+
+/* A word every second, from 1000 on. */
+static void
+follow(const struct step *steps, size_t count)
+{
+	struct partition partition = { 0 };
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		assert_int_equal(partition_step(&partition, steps[i].word,
+				     1000 * (i + 1), steps[i].tried_ms),
+		    steps[i].verdict);
+}
+
+#define FOLLOW(steps) follow(steps, sizeof(steps) / sizeof(steps[0]))
+
+static void
+test_stories_of_rounds(void **state)
+{
+	/* Redis comes back to others first: only an attempt of ours that began
+	 * after that says more, and then it ends well. */
+	static const struct step back[] = {
+		{ UN, 0, UN },
+		{ OUT, 0, OUT },
+		{ OUT, 1500, OUT },
+		{ CUT, 2500, OUT },
+		{ CUT, 3900, OUT },
+		{ CUT, 4000, OUT },
+		{ NO, 4000, NO },
+	};
+	/* It comes back to all but us. */
+	static const struct step not_to_us[] = {
+		{ OUT, 0, OUT },
+		{ CUT, 1500, OUT },
+		{ CUT, 1500, OUT },
+		{ UN, 2001, OUT },
+		{ CUT, 2001, CUT },
+	};
+	/* Others are asked each time, and few of them have it. */
+	static const struct step partial[] = {
+		{ UN, 0, UN },
+		{ CUT, 0, UN },
+		{ CUT, 0, CUT },
+		{ OUT, 0, CUT },
+		{ CUT, 0, CUT },
+		{ OUT, 0, CUT },
+		{ UN, 0, CUT },
+		{ AL, 0, AL },
+		{ OUT, 0, AL },
+		{ OUT, 0, OUT },
+		{ CUT, 9000, OUT },
+		{ OUT, 11001, OUT },
+		{ CUT, 11001, OUT },
+		{ CUT, 12001, OUT },
+		{ CUT, 13001, CUT },
+	};
+	/* The silence of all does not tell whether they have it. */
+	static const struct step silent[] = {
+		{ OUT, 0, OUT },
+		{ AL, 0, OUT },
+		{ CUT, 2500, OUT },
+		{ CUT, 3001, CUT },
+	};
+
+	(void)state;
+	FOLLOW(back);
+	FOLLOW(not_to_us);
+	FOLLOW(partial);
+	FOLLOW(silent);
+}
+
 static void
 test_names(void **state)
 {
@@ -132,6 +281,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories),
 		cmocka_unit_test(test_every_combination),
+		cmocka_unit_test(test_every_cell),
+		cmocka_unit_test(test_stories_of_rounds),
 		cmocka_unit_test(test_names),
 	};
 
