@@ -166,9 +166,15 @@ class Alone:
         for peer in self.peers:
             peer.age = age
 
+    def verdict(self):
+        try:
+            return shown(self.node)["partition"]
+        except OSError:
+            return None
+
     def wait(self, verdict, seconds=30):
-        wait_until(lambda: shown(self.node)["partition"] == verdict, seconds,
-                   f"{verdict} after {verdicts(self.node)}")
+        wait_until(lambda: self.verdict() == verdict, seconds,
+                   f"{self.node.settings['redis.fleet']} to be {verdict}")
 
     def close(self):
         for peer in self.peers:
@@ -182,12 +188,17 @@ def test_what_peers_say(start, redis):
     # By itself it would not find out that Redis is back.
     slow = Alone(start, redis, "slow", **{"redis.backoff": "60s",
                                           "redis.backoff_max": "60s"})
-    everybody = [strange, silent, cut, slow]
+    # Its supervisor has never heard of Redis: it knows its peers by the file.
+    fresh = Alone(start, redis, "fresh")
+    everybody = [strange, silent, cut, slow, fresh]
     for one in everybody:
         one.node.wait_ready()
         wait_until(lambda n=one.node: len(states(n)) == 3, 20, "its list")
+    fresh.node.kill_supervisor()
     redis.kill()
     begun = time.monotonic()
+    fresh.node.spawn()
+    fresh.say(0)
     strange.say(0)
     silent.say(None)
     cut.wait("outage")
@@ -196,8 +207,9 @@ def test_what_peers_say(start, redis):
     silent.wait("alone")
     assert time.monotonic() - begun < 10 * PATIENCE
     cut.wait("cut_off")
-    for one in (silent, cut):
-        assert one.node.admin("/readyz").status == 503
+    fresh.wait("cut_off")
+    for one in (silent, cut, fresh):
+        assert not one.node.control("status")["ready"]
     # Nobody of that fleet has said so.
     strange.wait("outage")
     slow.wait("outage")
@@ -206,7 +218,7 @@ def test_what_peers_say(start, redis):
     slow.wait("none", 5)
     for one in everybody:
         one.wait("none")
-        assert one.node.admin("/readyz").status == 200
+        wait_until(lambda n=one.node: n.control("status")["ready"], 20)
     assert "outage" in verdicts(cut.node)
     for one in (strange, slow):
         assert "cut_off" not in verdicts(one.node)

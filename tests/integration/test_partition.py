@@ -106,8 +106,10 @@ def test_alone(fleet, netns):
     nodes, far = fleet
     ip("link", "set", netns.peer_link, "down")
     netns.cut_redis()
+    begun = time.monotonic()
     try:
         wait_until(lambda: shown(far)["partition"] == "alone", 40)
+        assert time.monotonic() - begun < 10 * PATIENCE
         assert not far.control("status")["ready"]
         wait_until(lambda: states(nodes[0])["far"] == "dead", 40)
         for node in nodes:
