@@ -12,27 +12,6 @@
 
 #define ERROR_MAX 4096
 
-/* What goes into a request must be UTF-8, as all JSON is. */
-static int
-check_words(const struct ctl *ctl)
-{
-	const char *const texts[] = { ctl->options.filter, ctl->options.reason,
-		ctl->arg_count > 0 ? ctl->args[0] : NULL,
-		ctl->arg_count > 1 ? ctl->args[1] : NULL };
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		json_t *text = texts[i] == NULL ? json_null() :
-						  json_string(texts[i]);
-
-		if (text == NULL)
-			return ctl_fail(ctl, CTL_USAGE, "usage",
-			    "arguments must be UTF-8");
-		json_decref(text);
-	}
-	return CTL_DONE;
-}
-
 static json_t *
 clients_request(const struct ctl *ctl)
 {
@@ -97,8 +76,6 @@ cmd_clients(struct ctl *ctl)
 		code = ctl_fail(ctl, CTL_USAGE, "usage", "%s",
 		    textbuf_text(&error));
 	else
-		code = check_words(ctl);
-	if (code == CTL_DONE)
 		code = ctl_ask(ctl, clients_request(ctl), NULL, NULL, &result);
 	textbuf_clear(&error);
 	if (code != CTL_DONE)
@@ -148,11 +125,8 @@ int
 cmd_where(struct ctl *ctl)
 {
 	json_t *row;
-	int code = check_words(ctl);
+	int code = ctl_ask(ctl, client_request(ctl, "where"), NULL, NULL, &row);
 
-	if (code == CTL_DONE)
-		code = ctl_ask(ctl, client_request(ctl, "where"), NULL, NULL,
-		    &row);
 	if (code != CTL_DONE)
 		return code;
 	if (ctl->options.json)
@@ -226,13 +200,9 @@ add_document(const struct ctl *ctl, json_t *request, const char *client,
 int
 cmd_dispatch(struct ctl *ctl)
 {
-	json_t *request;
-	int code = check_words(ctl);
+	json_t *request = client_request(ctl, "dispatch");
+	int code = add_document(ctl, request, ctl->args[0], 1);
 
-	if (code != CTL_DONE)
-		return code;
-	request = client_request(ctl, "dispatch");
-	code = add_document(ctl, request, ctl->args[0], 1);
 	return code != CTL_DONE ? code : show_status_word(ctl, request);
 }
 
@@ -264,10 +234,8 @@ int
 cmd_broadcast(struct ctl *ctl)
 {
 	json_t *request, *answer;
-	int code = check_words(ctl);
+	int code;
 
-	if (code != CTL_DONE)
-		return code;
 	request = json_pack("{s:s, s:b}", "command", "broadcast", "node_only",
 	    (ctl->options.given & CTL_OPT_NODE) != 0);
 	code = add_document(ctl, request, NULL, 0);
@@ -290,12 +258,8 @@ cmd_broadcast(struct ctl *ctl)
 int
 cmd_send(struct ctl *ctl)
 {
-	json_t *request;
-	int code = check_words(ctl);
+	json_t *request = client_request(ctl, "send");
 
-	if (code != CTL_DONE)
-		return code;
-	request = client_request(ctl, "send");
 	json_object_set_new(request, "text", json_string(ctl->args[1]));
 	return show_status_word(ctl, request);
 }
@@ -304,12 +268,8 @@ int
 cmd_kick(struct ctl *ctl)
 {
 	const struct ctl_options *options = &ctl->options;
-	json_t *request;
-	int code = check_words(ctl);
+	json_t *request = client_request(ctl, "kick");
 
-	if (code != CTL_DONE)
-		return code;
-	request = client_request(ctl, "kick");
 	if (options->given & CTL_OPT_CODE)
 		json_object_set_new(request, "code",
 		    json_integer((json_int_t)options->code));

@@ -81,7 +81,12 @@ cmd_upgrade(struct ctl *ctl)
 
 		if (realpath(binary, path) != NULL)
 			binary = path;
-		json_object_set_new(request, "binary", json_string(binary));
+		if (json_object_set_new(request, "binary",
+			json_string(binary)) != 0) {
+			json_decref(request);
+			return ctl_fail(ctl, CTL_REFUSED, "bad_path",
+			    "the binary's path must be UTF-8");
+		}
 	}
 	code = ctl_ask(ctl, request, on_line, ctl, &result);
 	if (code != CTL_DONE)

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "lib/parse.h"
 #include "supervisor/ctl/ctl_text.h"
 
@@ -161,6 +163,21 @@ set_time(const struct row *row, const char *text, uint64_t *out,
 	return -EINVAL;
 }
 
+/* What is to go into a request must be UTF-8, as all JSON is: or it would be
+ * missing there, and the request a different one. */
+static int
+check_utf8(const char *text, struct textbuf *error)
+{
+	json_t *string = json_string(text);
+
+	if (string == NULL) {
+		textbuf_puts(error, "arguments must be UTF-8");
+		return -EINVAL;
+	}
+	json_decref(string);
+	return 0;
+}
+
 static int
 set(const struct row *row, char *text, struct ctl_options *out,
     struct textbuf *error)
@@ -175,7 +192,8 @@ set(const struct row *row, char *text, struct ctl_options *out,
 		return 0;
 	case TEXT:
 		*(const char **)field = text;
-		return 0;
+		/* Those of no command stay here. */
+		return row->bit == 0 ? 0 : check_utf8(text, error);
 	case NUMBER:
 		return set_number(row, text, field, error);
 	case TIME:
@@ -188,7 +206,7 @@ int
 ctl_options_parse(int argc, char **argv, struct ctl_options *out,
     struct textbuf *error)
 {
-	int letter, rc;
+	int letter, rc = 0, i;
 
 	memset(out, 0, sizeof(*out));
 	out->interval_ms = INTERVAL_MS;
@@ -215,5 +233,7 @@ ctl_options_parse(int argc, char **argv, struct ctl_options *out,
 	}
 	out->words = argv + optind;
 	out->word_count = argc - optind;
-	return 0;
+	for (i = 0; rc == 0 && i < out->word_count; i++)
+		rc = check_utf8(out->words[i], error);
+	return rc;
 }

@@ -265,6 +265,17 @@ def test_usage(node):
     assert node.ctl("where", check=False).returncode == 2
 
 
+def test_arguments_are_utf8(node, tmp_path):
+    """No other request is made of what cannot be told."""
+    (tmp_path / "link").symlink_to(os.fsdecode(tmp_path / "\udce9"))
+    (tmp_path / "\udce9").touch()
+    for words, code in ((("pause", "\udce9"), 2),
+                        (("kick", "alice", "--reason", "\udce9"), 2),
+                        (("upgrade", "--binary", tmp_path / "link"), 1)):
+        refused = node.ctl(*words, check=False)
+        assert refused.returncode == code and "UTF-8" in refused.stderr
+
+
 def test_not_running(tmp_path):
     done = subprocess.run([BUILD / "holdfastctl", "-s", tmp_path / "none",
                            "status"], capture_output=True, check=False,

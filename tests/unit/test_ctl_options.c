@@ -98,6 +98,31 @@ test_values(void **state)
 	assert_int_equal(parse("ctl status -s", &options, "missing"), -EINVAL);
 }
 
+/* Left out, they would make another request: of `pause', one without a reason;
+ * of `upgrade', one to the default binary. */
+static void
+test_what_is_not_utf8_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"ctl pause \xe9",
+		"ctl where a b \xe9",
+		"ctl upgrade --binary /tmp/\xe9",
+		"ctl drain --profile gentle\xff",
+		"ctl clients --filter \xc0\x80",
+		"ctl kick alice --reason \xed\xa0\x80",
+	};
+	struct ctl_options options;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(parse(lines[i], &options, "must be UTF-8"),
+		    -EINVAL);
+	assert_int_equal(parse("ctl -s /tmp/\xe9 pause \xc3\xa9", &options,
+			     NULL),
+	    0);
+}
+
 static const struct ctl_command *
 find(const char *first, const char *second, int *out_words,
     const char **out_near)
@@ -166,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_options_stand_anywhere),
 		cmocka_unit_test(test_texts_may_look_like_options),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_what_is_not_utf8_is_refused),
 		cmocka_unit_test(test_commands_are_found),
 		cmocka_unit_test(test_arguments_are_counted),
 	};
