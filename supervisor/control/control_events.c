@@ -35,15 +35,15 @@ event_json(const struct event_entry *entry)
 	return json;
 }
 
-/* since: seconds back, or absent for all. */
+/* since_ms: how far back, or absent for all. */
 void
 control_run_events(struct control_call *call)
 {
-	int64_t since_s = control_arg_int(call, "since", -1);
+	int64_t since_ms = control_arg_int(call, "since_ms", -1);
 	uint64_t now = clock_real_ms(), seq = 0;
-	uint64_t from_ms = since_s < 0 || (uint64_t)since_s > now / 1000 ?
+	uint64_t from_ms = since_ms < 0 || (uint64_t)since_ms > now ?
 	    0 :
-	    now - (uint64_t)since_s * 1000;
+	    now - (uint64_t)since_ms;
 	const struct event_entry *entry;
 	json_int_t count = 0;
 

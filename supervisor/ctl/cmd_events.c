@@ -48,7 +48,7 @@ cmd_events(struct ctl *ctl)
 		again = json_copy(request);
 	}
 	if (options->given & CTL_OPT_SINCE)
-		json_object_set_new(request, "since",
-		    json_integer((json_int_t)(options->since_ms / 1000)));
+		json_object_set_new(request, "since_ms",
+		    json_integer((json_int_t)options->since_ms));
 	return ctl_ask_again(ctl, request, again, on_event, ctl, NULL);
 }

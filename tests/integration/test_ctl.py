@@ -196,6 +196,14 @@ def test_events(node):
     assert node.ctl("events").stdout.strip()
 
 
+def test_events_since(node):
+    """Parts of a second count."""
+    def is_told():
+        node.kill_tenant()
+        return "tenant_exited" in node.ctl("events", "--since", "900ms").stdout
+    wait_until(is_told)
+
+
 def test_events_until_the_end(node):
     follow = subprocess.Popen(
         [BUILD / "holdfastctl", "-s", node.run_dir / "control.sock",
