@@ -79,6 +79,10 @@ fleet_event(struct fleet *fleet, const char *kind, const char *node,
 	fleet_args_text(&fleet->args, text);
 	fleet_args_text(&fleet->args, "by");
 	fleet_args_text(&fleet->args, fleet->sup->conf.settings.node.id);
+	if (value > 0) {
+		fleet_args_text(&fleet->args, "value");
+		fleet_args_number(&fleet->args, (uint64_t)value);
+	}
 	/* Lost when Redis is: the node's own list has it. */
 	(void)!fleet_send(fleet, NULL, NULL);
 }

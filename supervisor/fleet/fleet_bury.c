@@ -218,6 +218,7 @@ fleet_bury_forget(struct fleet *fleet, struct fleet_member *member)
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_hex(args, member->incarnation);
+	fleet_args_text(args, fleet->sup->conf.settings.node.id);
 	/* The next reading shows whether it is gone. */
 	(void)!fleet_send(fleet, NULL, NULL);
 }

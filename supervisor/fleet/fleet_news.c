@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/parse.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/supervisor.h"
 
@@ -15,6 +16,7 @@
 
 struct news {
 	const char *kind, *node, *text, *by, *token;
+	uint64_t value;
 };
 
 static const char *
@@ -28,7 +30,7 @@ text_at(const struct redisReply *reply, size_t i)
 static struct news
 read_fields(const struct redisReply *fields)
 {
-	struct news news = { "", "", "", "", "" };
+	struct news news = { "", "", "", "", "", 0 };
 	size_t i, count = redis_reply_count(fields);
 
 	for (i = 0; i + 1 < count; i += 2) {
@@ -43,6 +45,9 @@ read_fields(const struct redisReply *fields)
 			news.by = value;
 		else if (strcmp(field, "token") == 0)
 			news.token = value;
+		else if (strcmp(field, "value") == 0 ||
+		    strcmp(field, "routes") == 0)
+			(void)!parse_u64(value, 0, INT64_MAX, &news.value);
 		else if (strcmp(field, "text") == 0 ||
 		    strcmp(field, "observed") == 0)
 			news.text = value;
@@ -70,7 +75,8 @@ take(struct fleet *fleet, const struct redisReply *item)
 	(void)snprintf(line, sizeof(line), "node %s%s%s%s%s", news.node,
 	    news.text[0] == '\0' ? "" : " ", news.text,
 	    news.by[0] == '\0' ? "" : ", said by ", news.by);
-	supervisor_event(fleet->sup, news.kind, -1, NULL, line, 0);
+	supervisor_event(fleet->sup, news.kind, -1, NULL, line,
+	    (int64_t)news.value);
 }
 
 void

@@ -80,6 +80,7 @@ on_done(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	struct fleet *fleet = arg;
 	struct fleet_purge *purge = &fleet->lead.purge;
 	struct fleet_member *member;
+	char text[160];
 
 	if (fleet->is_leaving)
 		return;
@@ -91,8 +92,9 @@ on_done(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		fleet->lead.routes_purged += purge->routes;
 		log_notice("routes_purged", NULL, log_text("node", purge->node),
 		    log_uint("routes", purge->routes));
-		supervisor_event(fleet->sup, "routes_purged", -1, NULL,
-		    purge->node, (int64_t)purge->routes);
+		(void)snprintf(text, sizeof(text), "node %s", purge->node);
+		supervisor_event(fleet->sup, "routes_purged", -1, NULL, text,
+		    (int64_t)purge->routes);
 	}
 	give_up(fleet);
 	fleet_purge_tick(fleet);

@@ -160,7 +160,7 @@ const char *const fleet_script_forget =
     "redis.call('DEL',KEYS[2]) "
     "if redis.call('ZREM',KEYS[3],ARGV[2])==0 then return 0 end "
     "redis.call('XADD',KEYS[4],'MAXLEN','~',10000,'*','kind',"
-    "'node_forgotten','node',ARGV[2],'text',ARGV[1]) "
+    "'node_forgotten','node',ARGV[2],'text','by its leader '..ARGV[4]) "
     "return 1";
 
 /* Dead since the beginning of time: nothing but its routes keeps it. */

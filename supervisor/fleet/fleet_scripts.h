@@ -71,7 +71,7 @@ extern const char *const fleet_script_is_dead;
  * token, incarnation, id, number of routes.  1 or 0. */
 extern const char *const fleet_script_purged;
 /* Takes it off the list, unless it has come back.  KEYS: leader, node, nodes,
- * events; ARGV: token, id, incarnation.  1 or 0. */
+ * events; ARGV: token, id, incarnation, our id.  1 or 0. */
 extern const char *const fleet_script_forget;
 /* An operator knows that it is gone for good: declares it dead, and the leader
  * forgets it when its routes are purged.  KEYS: node, nodes; ARGV: id.  "", or

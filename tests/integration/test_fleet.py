@@ -186,6 +186,10 @@ def test_node_dies(fleet, redis):
     dead, = [e for e in events(redis) if e["kind"] == "node_dead"]
     assert dead["node"] == name and "peer port refused" in dead["observed"]
     wait_until(lambda: states(leader)[name] == "dead", 20)
+    for node in nodes:
+        wait_until(lambda n=node: n is victim or re.search(
+            f"routes_purged node {name}, 297[01] routes$",
+            n.ctl("events").stdout, re.M), 20, "the news, on each node")
     # The window may be over by now, but there has been one.
     wait_until(lambda: redis("HGET", "{main}:summary", "storm_window")
                == "3000", 20, "the window")
@@ -310,6 +314,8 @@ def test_redis_outage(fleet, redis):
     wait_until(lambda: states(leader) == {f"n{i}": "healthy"
                                           for i in range(3)}, 30)
     assert not [e for e in events(redis) if e["kind"] == "node_dead"]
+    told = nodes[0].ctl("events").stdout
+    assert re.search(r"redis_up after \S+s$", told, re.M), told
     for client in clients:
         assert client.echo("still here")
         client.close()

@@ -153,7 +153,8 @@ def test_who_cannot_be_judged(fleet, redis):
     for name in ("mute", "ghost"):
         assert told.count(("forget", name)) == 1
         assert told.count(("node_forgotten", name)) == 1
-    assert "node_forgotten" in node.ctl("events").stdout
+    assert "node_forgotten node mute by its leader n0\n" \
+        in node.ctl("events").stdout
 
 
 def test_lease_that_redis_has_lost(fleet, redis):
