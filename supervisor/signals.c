@@ -41,14 +41,18 @@ on_verdict(struct supervisor *sup, enum fleet_verdict verdict, uint64_t others,
     void *arg)
 {
 	(void)arg;
-	if (verdict == FLEET_GRANTED)
+	if (verdict == FLEET_GRANTED) {
 		upgrade_now(sup);
-	else
-		log_warn("upgrade_refused",
-		    verdict == FLEET_DENIED ?
-			"other nodes of the fleet are being upgraded" :
-			"Redis has not said whether others are being upgraded",
-		    log_uint("others", others));
+		return;
+	}
+	if (verdict == FLEET_DENIED && sup->fleet != NULL)
+		fleet_event(sup->fleet, "upgrade_denied",
+		    sup->conf.settings.node.id, "", (int64_t)others);
+	log_warn("upgrade_refused",
+	    verdict == FLEET_DENIED ?
+		"other nodes of the fleet are being upgraded" :
+		"Redis has not said whether others are being upgraded",
+	    log_uint("others", others));
 }
 
 static void

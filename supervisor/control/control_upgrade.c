@@ -82,8 +82,7 @@ refuse(struct pending *pending, enum fleet_verdict verdict, uint64_t others)
 	pending_free(pending);
 	if (verdict == FLEET_DENIED && sup->fleet != NULL) {
 		fleet_event(sup->fleet, "upgrade_denied",
-		    sup->conf.settings.node.id, "others upgrade",
-		    (int64_t)others);
+		    sup->conf.settings.node.id, "", (int64_t)others);
 		control_fail(call, "fleet_busy", CONTROL_EXIT_REFUSED,
 		    "%llu other nodes of the fleet are being upgraded",
 		    (unsigned long long)others);

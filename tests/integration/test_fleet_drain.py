@@ -254,17 +254,27 @@ def next_supervisor(node):
     wait_until(is_there, 20)
 
 
+def test_upgrade_is_denied(fleet, redis):
+    """Whoever asks is told, and so is the fleet."""
+    node, = fleet(1)
+    redis("HSET", "{main}:upgrades", "other", "x:0 1 9999999999999")
+    refused = node.ctl("upgrade", check=False)
+    assert refused.returncode == 1 and "1 other nodes" in refused.stderr
+    wait_until(lambda: kinds(redis, node).count("upgrade_denied") == 1, 20)
+    node.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: kinds(redis, node).count("upgrade_denied") == 2, 20)
+    wait_until(lambda: "upgrade_refused" in node.log(), 20)
+    assert node.ctl("events").stdout.count(
+        "upgrade_denied node n0, others that upgrade: 1\n") == 2
+
+
 @long
 def test_upgrades_take_turns(start, redis):
     node = start({**FAST, "redis.url": redis.url, "node.id": "n0"},
                  kind=Upgradable)
     wait_until(lambda: shown(node)["place"] == "joined", 20)
     redis("HSET", "{main}:upgrades", "other", "x:0 1 9999999999999")
-    refused = node.ctl("upgrade", check=False)
-    assert refused.returncode == 1 and "1 other nodes" in refused.stderr
-    assert "upgrade_denied" in kinds(redis, node)
-    node.process.send_signal(signal.SIGUSR2)
-    wait_until(lambda: "upgrade_refused" in node.log(), 20)
+    assert node.ctl("upgrade", check=False).returncode == 1
     redis("HDEL", "{main}:upgrades", "other")
     with Client(node, "stays") as client:
         assert node.upgrade()[0][-1]["severed"] == 0
