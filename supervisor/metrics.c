@@ -223,7 +223,8 @@ render_node(const struct supervisor *sup, struct textbuf *out)
 	textbuf_printf(out, "holdfast_build_info{version=\"%s\"} 1\n",
 	    HOLDFAST_VERSION);
 	metrics_gauge(out, "ready",
-	    "1 when all slots serve and nothing drains.",
+	    "1 when all slots serve, nothing drains, and the node is neither "
+	    "cut off from Redis nor deaf.",
 	    supervisor_is_ready(sup));
 	render_drain(sup, out);
 	metrics_gauge(out, "uptime_seconds", "Since the supervisor started.",

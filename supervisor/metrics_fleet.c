@@ -128,10 +128,34 @@ fleet_effective(const struct fleet *fleet)
 	return blast_radius_effective(&limit, &count, 1, fleet->summary.held);
 }
 
+/* The relay's links, and whether Redis knows who is connected here; all 0
+ * while a version that is not known has the relay. */
 static void
-render_hearing(const struct supervisor *sup, struct textbuf *out)
+render_relay(const struct slot_redis *redis, struct textbuf *out)
 {
-	const struct slot_redis *redis = fleet_deaf_state(sup);
+	uint32_t i;
+
+	metrics_describe(out, "redis_link_up", "gauge",
+	    "1 while the relay has that link to Redis.");
+	textbuf_printf(out,
+	    "holdfast_redis_link_up{link=\"commands\"} %d\n"
+	    "holdfast_redis_link_up{link=\"pushes\"} %d\n",
+	    redis != NULL && atomic_load(&redis->commands_up) != 0,
+	    redis != NULL && atomic_load(&redis->pushes_up) != 0);
+	metrics_describe(out, "redis_routes", "gauge",
+	    "1 for what the relay does with the routes in Redis.");
+	for (i = 0; i < SLOT_ROUTES_MAX; i++)
+		textbuf_printf(out, "holdfast_redis_routes{state=\"%s\"} %d\n",
+		    slot_routes_name(i),
+		    redis != NULL && atomic_load(&redis->routes) == i);
+	metrics_gauge(out, "redis_routes_compared",
+	    "Connections whose route the last comparison has come to.",
+	    redis == NULL ? 0 : (double)atomic_load(&redis->routes_done));
+}
+
+static void
+render_hearing(const struct slot_redis *redis, struct textbuf *out)
+{
 	int i;
 
 	metrics_describe(out, "redis_deaf", "gauge",
@@ -167,11 +191,6 @@ metrics_fleet_render(const struct supervisor *sup, struct textbuf *out)
 	metrics_gauge(out, "fleet_limit_level",
 	    "The level that limits are filled to.",
 	    (double)fleet->summary.level);
-	metrics_gauge(out, "fleet_failover_held",
-	    "1 while the leader may not declare a node dead.",
-	    fleet->summary.is_known &&
-		strcmp(fleet->summary.hold, failover_hold_name(FAILOVER_GO)) !=
-		    0);
 	metrics_describe(out, "fleet_deaths_total", "counter",
 	    "Nodes that this one has declared dead.");
 	textbuf_printf(out, "holdfast_fleet_deaths_total %llu\n",
@@ -191,7 +210,8 @@ metrics_fleet_render(const struct supervisor *sup, struct textbuf *out)
 	    picture_age(fleet, now));
 	render_hold(fleet, out);
 	render_handshakes(sup, out);
-	render_hearing(sup, out);
+	render_relay(fleet_deaf_state(sup), out);
+	render_hearing(fleet_deaf_state(sup), out);
 	render_lease(sup, out);
 	render_members(fleet, out);
 }

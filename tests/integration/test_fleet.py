@@ -161,7 +161,8 @@ def test_supervisor_comes_back(fleet):
 
 
 def test_node_dies(fleet, redis):
-    nodes = fleet(3)
+    nodes = fleet(3, **{"storm.min_window": "30s",
+                        "storm.handshakes_per_second": 1000})
     leader = leader_of(nodes)
     victim = next(node for node in nodes if node is not leader)
     name = victim.settings["node.id"]
@@ -190,9 +191,18 @@ def test_node_dies(fleet, redis):
         wait_until(lambda n=node: n is victim or re.search(
             f"routes_purged node {name}, 297[01] routes$",
             n.ctl("events").stdout, re.M), 20, "the news, on each node")
-    # The window may be over by now, but there has been one.
-    wait_until(lambda: redis("HGET", "{main}:summary", "storm_window")
-               == "3000", 20, "the window")
+    assert redis("HGET", "{main}:summary", "storm_window") == "30000"
+    for node in nodes:
+        if node is victim:
+            continue
+        # 5000 configured on each of two.
+        node.wait_metric(500, "fleet_handshake_limit")
+        assert 0 < node.metric("fleet_storm_left_seconds") <= 30
+        assert node.metric("fleet_nodes", state="dead") == 1
+        assert node.metric("fleet_deaths_total") == (node is leader)
+        assert 2970 * (node is leader) <= \
+            node.metric("fleet_routes_purged_total") <= \
+            2971 * (node is leader)
     # Dead, it comes back as a new incarnation.
     victim.expected_exit = 0
     for stale in ("slots", "settings", "supervisor.sock"):
@@ -304,6 +314,11 @@ def test_redis_outage(fleet, redis):
     for node in nodes:
         wait_until(lambda n=node: shown(n)["partition"] == "outage", 30)
         assert node.admin("/readyz").status == 200
+        assert node.metric("fleet_partition", verdict="outage") == 1
+        assert node.metric("fleet_partition") == 1
+        assert node.metric("fleet_redis_age_seconds") > 2
+        assert node.metric("redis_link_up") == 0
+        assert node.metric("redis_routes", state="away") == 1
     for i, node in enumerate(nodes):
         with Client(node, f"new{i}") as client:
             assert client.echo("hello")

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """What an operator reads of a fleet, and what it says to one: who leads, who
 holds how much, what is held back and why, and how old all of that is."""
+import json
 import re
 import socket
+
+import pytest
 
 # pylint: disable=unused-import
 from node import wait_until
@@ -132,6 +135,7 @@ def test_mass_expiry_says_who_is_missing(fleet, redis):
     assert said and sorted(said[1].split(", ")) == names
     leader.wait_metric(1, "fleet_failover", hold="mass_expiry")
     assert leader.metric("fleet_failover") == 1
+    assert leader.metric("fleet_missing") == 2
     held, = [e for e in events(redis) if e["kind"] == "failover_held"]
     assert sorted(re.split("[, ]+", held["text"])[2:]) == names, held
     assert rest[2].ctl("ack").stdout == \
@@ -198,6 +202,35 @@ def test_before_a_leader_is_heard(start, redis):
     wait_until(lambda: "picture" not in lines(node, "fleet"), 20)
 
 
+def measured(node):
+    """{name in `holdfastctl --json fleet': what the metrics say of it}"""
+    names = {"epoch": "fleet_epoch", "held": "fleet_connections_held",
+             "level": "fleet_limit_level", "effective": "fleet_blast_radius",
+             "expired": "fleet_missing",
+             "handshake_limit": "fleet_handshake_limit",
+             "storm_left_ms": "fleet_storm_left_seconds"}
+    return {name: node.metric(metric) for name, metric in names.items()}
+
+
+def check_metrics(node):
+    said = json.loads(node.ctl("--json", "fleet").stdout)
+    found = measured(node)
+    assert found == {name: pytest.approx(said[name], rel=1e-9)
+                     for name in found}
+    assert found["epoch"] > 0 and found["level"] > 0
+    assert found["effective"] > 0.5
+    assert node.metric("fleet_partition", verdict=said["partition"]) == 1
+    assert node.metric("fleet_partition") == 1
+    assert 0 <= node.metric("fleet_redis_age_seconds") < 3
+    # What `holdfastctl status' says of the relay.
+    assert node.metric("redis_link_up", link="commands") == 1
+    assert node.metric("redis_link_up", link="pushes") == 1
+    node.wait_metric(1, "redis_routes", state="synced")
+    assert node.metric("redis_routes") == 1
+    assert node.metric("redis_routes_compared") == \
+        node.control("status")["redis"]["routes_done"]
+
+
 def test_metrics(fleet):
     nodes = fleet(2, **{"admission.handshakes_per_second": 400})
     leader = leader_of(nodes)
@@ -215,6 +248,9 @@ def test_metrics(fleet):
         assert node.metric("fleet_upgrade_lease") == 0
         assert node.metric("fleet_picture_age_seconds") < 3
     with Client(nodes[0], "a"), Client(nodes[1], "b"):
+        for node in nodes:
+            wait_until(lambda n=node: shown(n)["held"] == 2, 20)
+            check_metrics(node)
         nodes[0].control("drain", within_ms=600000)
         wait_until(lambda: nodes[0].metric("fleet_drain_lease", state="held")
                    == 1, 20)
