@@ -78,8 +78,8 @@ _holdfastctl() {
 	broadcast) options='--node' ;;
 	stop) options='--now' ;;
 	restart) options='--keepers' ;;
-	upgrade) options='--binary --wait' ;;
-	drain) options='--within --profile --plan --wait' ;;
+	upgrade) options='--binary --wait --force' ;;
+	drain) options='--within --profile --plan --wait --force' ;;
 	events) options='-f --follow --since' ;;
 	top) options='--interval -n --count' ;;
 	log-level) words='debug info notice warn error' ;;
