@@ -525,7 +525,7 @@ show-build:
 
 # Not for goals that only call sub-makes: those read them.
 ifneq ($(filter-out clean help deps deps-build dist format show-build run \
-	test test-% lint fuzz proof install uninstall, \
+	fleet test test-% lint fuzz proof install uninstall, \
 	$(or $(MAKECMDGOALS),all)),)
 -include $(wildcard $(foreach d,$(FOLDERS) \
 	$(test_folders),$(BUILD)/$(d)/*.d))
