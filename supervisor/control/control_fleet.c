@@ -186,6 +186,9 @@ control_fleet_json(const struct supervisor *sup)
 	    (int)blast_radius_nodes_needed(&rules), "limit",
 	    (json_int_t)atomic_load(&sup->node.shared->capacity));
 	if (json != NULL) {
+		json_object_set_new(json, "max_failovers_per_hour",
+		    json_integer(
+			(json_int_t)set->membership.max_failovers_per_hour));
 		json_object_set_new(json, "floor",
 		    json_integer((json_int_t)rules.floor));
 		json_object_set_new(json, "held_needed",

@@ -225,8 +225,11 @@ control_run_ack(struct control_call *call)
 		return;
 	(void)snprintf(how.reason, sizeof(how.reason), "%.*s",
 	    (int)sizeof(how.reason) - 1, fleet->summary.missing);
-	how.result = json_pack("{s:b, s:o, s:o, s:o, s:I}", "done", 1, "hold",
-	    control_text(fleet->summary.hold), "paused",
+	how.result = json_pack("{s:b, s:I, s:o, s:o, s:o, s:I}", "done", 1,
+	    "max_failovers_per_hour",
+	    (json_int_t)call->sup->conf.settings.fleet.membership
+		.max_failovers_per_hour,
+	    "hold", control_text(fleet->summary.hold), "paused",
 	    control_text(fleet->summary.paused), "missing",
 	    control_text(fleet->summary.missing), "expired",
 	    (json_int_t)fleet->summary.expired);

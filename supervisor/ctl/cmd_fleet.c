@@ -246,21 +246,14 @@ cmd_ack(struct ctl *ctl)
 {
 	json_t *result;
 	int code = ctl_ask_simply(ctl, "ack", &result);
-	const char *hold, *missing;
+	struct textbuf text;
 
 	if (code != CTL_DONE || result == NULL)
 		return code;
-	hold = ctl_text(result, "hold");
-	missing = ctl_text(result, "missing");
-	if (strcmp(hold, "mass_expiry") == 0 || strcmp(hold, "flapping") == 0)
-		ctl_put_line("acknowledged (%s): %s may be declared dead", hold,
-		    missing[0] == '\0' ? "more nodes" : missing);
-	else if (strcmp(hold, "paused") == 0)
-		ctl_put_line("no node was held back but by the pause of %s, "
-			     "which goes on",
-		    ctl_text(result, "paused"));
-	else
-		ctl_put_line("no node was held back: failover %s", hold);
+	textbuf_init(&text, LINE_MAX_BYTES);
+	ctl_fleet_ack(result, &text);
+	ctl_put_line("%s", textbuf_text(&text));
+	textbuf_clear(&text);
 	json_decref(result);
 	return code;
 }

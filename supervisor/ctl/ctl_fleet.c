@@ -56,6 +56,15 @@ put_missing(const json_t *fleet, struct textbuf *out)
 		    ctl_text(fleet, "missing"));
 }
 
+/* Then no node is ever declared dead, and there is nothing to acknowledge. */
+static bool
+is_never(const json_t *fleet)
+{
+	return json_is_integer(
+		   json_object_get(fleet, "max_failovers_per_hour")) &&
+	    ctl_int(fleet, "max_failovers_per_hour") == 0;
+}
+
 static void
 put_hold(const json_t *fleet, const char *hold, struct textbuf *out)
 {
@@ -68,7 +77,9 @@ put_hold(const json_t *fleet, const char *hold, struct textbuf *out)
 		    "its clock");
 	else if (strcmp(hold, "flapping") == 0)
 		textbuf_puts(out,
-		    ", no more may be declared dead within the hour");
+		    is_never(fleet) ?
+			", max_failovers_per_hour is 0" :
+			", no more may be declared dead within the hour");
 	if (strcmp(hold, "paused") == 0)
 		textbuf_printf(out, " by %s", paused);
 	else if (paused[0] != '\0')
@@ -76,7 +87,7 @@ put_hold(const json_t *fleet, const char *hold, struct textbuf *out)
 	put_missing(fleet, out);
 	if (strcmp(hold, "mass_expiry") == 0)
 		textbuf_puts(out, "; `holdfastctl ack' has them declared dead");
-	else if (strcmp(hold, "flapping") == 0)
+	else if (strcmp(hold, "flapping") == 0 && !is_never(fleet))
 		textbuf_puts(out, "; `holdfastctl ack' goes on");
 	if (paused[0] != '\0')
 		textbuf_puts(out, "; `holdfastctl resume' ends the pause");
@@ -98,4 +109,28 @@ ctl_fleet_failover(const json_t *fleet, struct textbuf *out)
 		return;
 	ctl_text_duration((uint64_t)ctl_int(fleet, "storm_left_ms"), left);
 	textbuf_printf(out, ", storm ends in %s", left);
+}
+
+void
+ctl_fleet_ack(const json_t *result, struct textbuf *out)
+{
+	const char *hold = ctl_text(result, "hold");
+	const char *missing = ctl_text(result, "missing");
+	bool is_flapping = strcmp(hold, "flapping") == 0;
+
+	if (is_flapping && is_never(result))
+		textbuf_puts(out,
+		    "no node is ever declared dead: "
+		    "membership.max_failovers_per_hour is 0");
+	else if (is_flapping || strcmp(hold, "mass_expiry") == 0)
+		textbuf_printf(out,
+		    "acknowledged (%s): %s may be declared dead", hold,
+		    missing[0] == '\0' ? "more nodes" : missing);
+	else if (strcmp(hold, "paused") == 0)
+		textbuf_printf(out,
+		    "no node was held back but by the pause of %s, which goes "
+		    "on",
+		    ctl_text(result, "paused"));
+	else
+		textbuf_printf(out, "no node was held back: failover %s", hold);
 }

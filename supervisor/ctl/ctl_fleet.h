@@ -18,4 +18,7 @@ void ctl_fleet_failover(const json_t *fleet, struct textbuf *out);
 /* Why the leader has not been heard for so long; nothing while it is. */
 void ctl_fleet_age(const json_t *fleet, struct textbuf *out);
 
+/* What an acknowledgement has changed. */
+void ctl_fleet_ack(const json_t *result, struct textbuf *out);
+
 #endif

@@ -112,6 +112,7 @@ def test_pause_says_who_and_why(fleet, redis):
     wait_until(lambda: lines(leader, "fleet")["failover"] == (
         "flapping, no more may be declared dead within the hour, missing: 1 "
         f"({name}); `holdfastctl ack' goes on"), 30)
+    assert shown(leader)["max_failovers_per_hour"] == 1
     assert leader.ctl("ack").stdout == \
         f"acknowledged (flapping): {name} may be declared dead\n"
     wait_until(lambda: states(leader)[name] == "dead", 20)
