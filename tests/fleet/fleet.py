@@ -29,6 +29,8 @@ NODES = 3
 # Of each node, from its tens on; Redis and HAProxy have the ones before.
 CLIENTS, API, ADMIN, PEER, AGENT = range(5)
 BACK_S = 15
+LB_WAIT_S = 3
+WINDOW_S = 5
 
 NODE_CONF = """\
 node = {{ id = "{name}"; run_dir = "{dir}/run"; state_dir = "{dir}/state";
@@ -43,7 +45,7 @@ peer = {{ address = "{address}"; port = {peer}; }};
 redis = {{ url = "redis://{address}:{redis}/0"; }};
 membership = {{ lease = "2s"; leader_lease = "2s"; }};
 storm = {{ min_window = "10s"; }};
-drain = {{ window = "10s"; lb_wait = "3s"; lease_wait = "5s"; }};
+drain = {{ window = "{window}s"; lb_wait = "{lb_wait}s"; lease_wait = "5s"; }};
 log = {{ target = "{dir}/log"; }};
 """
 
@@ -57,32 +59,23 @@ A fleet of {count} nodes on this machine, in {dir}
 In another terminal:
 
   # 30 clients, which print what they get and when they are closed
-  /usr/bin/python3 -c 'import asyncio, ssl, websockets
-  tls = ssl.create_default_context(cafile="{dir}/front.pem")
-  async def client(name):
-      uri = "wss://{address}:{front}/ws?client_id=" + name
-      async for ws in websockets.connect(uri, ssl=tls):
-          try:
-              async for message in ws: print(name, message)
-          except websockets.ConnectionClosed as closed: print(name, closed)
-  async def main():
-      names = ["alice"] + [f"c{{i}}" for i in range(1, 30)]
-      await asyncio.gather(*map(client, names))
-  asyncio.run(main())'
+  /usr/bin/python3 {here}/clients.py wss://{address}:{front}/ws \\
+    {dir}/front.pem
 
 In a third one:
-
-  # a message to one of them by way of any node
-  redis-cli -h {address} -p {redis} get user-route:alice
-  curl -s http://{address}:{api}/api/v1/gateway/dispatch -d '{{
-    "target_client_id": "alice", "message_id": "m-1",
-    "event_type": "greeting", "payload": {{"text": "hello"}}}}'
 
   # the fleet as its nodes see it
   export HOLDFAST_SOCKET={dir}/n1/run/control.sock
   {ctl} nodes
   {ctl} fleet
   {ctl} top
+
+  # a message to one of them by way of any node
+  redis-cli -h {address} -p {redis} get user-route:alice
+  {ctl} where alice
+  curl -s http://{address}:{api}/api/v1/gateway/dispatch -d '{{
+    "target_client_id": "alice", "message_id": "m-1",
+    "event_type": "greeting", "payload": {{"text": "hello"}}}}'
 
   # kill the workers of a node: nobody is severed
   {ctl} workers | awk 'NR > 1 {{ print $6 }}' | xargs kill -9
@@ -94,8 +87,9 @@ In a third one:
     sed -n 's/^process_id:\\([0-9]*\\).*/\\1/p')
   sleep 5; {ctl} fleet
   sleep {back}; {ctl} fleet
-  # drain it: its clients are closed within 10 s and open anew on the others,
-  # where they stay; undrained, it takes those that come from then on
+  # drain it: after {lb_wait} s, in which HAProxy notices, its clients are
+  # closed over {window} s and open anew on the others, where they stay;
+  # undrained, it takes those that come from then on
   {ctl} drain --plan
   {ctl} drain --wait && {ctl} undrain
   # take the power from another: supervisor, keepers and tenants at once.  Its
@@ -115,10 +109,11 @@ class Part:
     """A program that is there until the end: one that dies comes back, as
     its init would have it, but not at once."""
 
-    def __init__(self, name, command, log, pid_file=None):
+    def __init__(self, name, command, log, back_s, pid_file=None):
         self.name = name
         self.command = [str(word) for word in command]
         self.log = log
+        self.back_s = back_s
         self.pid_file = pid_file
         self.process = None
         self.back_at = None
@@ -148,8 +143,8 @@ class Part:
         if self.pid() is not None:
             return
         if self.back_at is None:
-            print(f"{self.name} has died, back in {BACK_S} s", flush=True)
-            self.back_at = time.monotonic() + BACK_S
+            print(f"{self.name} has died, back in {self.back_s} s", flush=True)
+            self.back_at = time.monotonic() + self.back_s
         elif time.monotonic() > self.back_at:
             print(f"{self.name} is started again", flush=True)
             self.start()
@@ -180,13 +175,14 @@ def wait_for(fact, seconds=60):
 
 
 class Fleet:
-    def __init__(self, build, folder, address, base):
+    def __init__(self, build, folder, address, base, back_s):
         self.build = build
         self.dir = folder
         self.address = address
         self.redis = base
         self.front = base + 1
         self.base = base
+        self.back_s = back_s
         self.parts = []
 
     def port(self, number, what):
@@ -199,7 +195,7 @@ class Fleet:
         path = folder / "holdfast.conf"
         path.write_text(NODE_CONF.format(
             name=f"n{number}", dir=folder, address=self.address,
-            redis=self.redis,
+            redis=self.redis, window=WINDOW_S, lb_wait=LB_WAIT_S,
             clients=self.port(number, CLIENTS), api=self.port(number, API),
             admin=self.port(number, ADMIN), peer=self.port(number, PEER),
             agent=self.port(number, AGENT)))
@@ -208,14 +204,15 @@ class Fleet:
     def start(self):
         self.parts.append(Part("redis-server", [
             "redis-server", "--port", self.redis, "--bind", self.address,
-            "--save", "", "--dir", self.dir], self.dir / "redis.log"))
+            "--save", "", "--dir", self.dir], self.dir / "redis.log",
+            self.back_s))
         self.wait("redis-server", lambda: self.answers(
             self.redis, b"PING\r\n", b"+PONG"))
         for number in range(1, NODES + 1):
             path = self.conf(number)
             node = Part(f"node n{number}",
                         [self.build / "holdfastd", "-c", path],
-                        path.parent / "log",
+                        path.parent / "log", self.back_s,
                         path.parent / "run/holdfastd.pid")
             self.parts.append(node)
         for number in range(1, NODES + 1):
@@ -223,7 +220,7 @@ class Fleet:
                 self.port(n, AGENT), b"", b"ready up"))
         self.parts.append(Part("haproxy", ["haproxy", "-db", "-f",
                                            self.balancer()],
-                               self.dir / "haproxy.log"))
+                               self.dir / "haproxy.log", self.back_s))
         self.wait("haproxy", lambda: self.answers(self.front, b"", None))
 
     def balancer(self):
@@ -263,7 +260,8 @@ class Fleet:
 
     def tell(self):
         print(TEXT.format(
-            count=NODES, back=BACK_S, dir=self.dir, address=self.address,
+            count=NODES, back=self.back_s, lb_wait=LB_WAIT_S, window=WINDOW_S,
+            here=ROOT / "tests/fleet", dir=self.dir, address=self.address,
             front=self.front, redis=self.redis, api=self.port(1, API),
             ctl=self.build / "holdfastctl"), flush=True)
 
@@ -284,6 +282,8 @@ def main():
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100,
                         help="the first of the ports")
+    parser.add_argument("--back", type=int, default=BACK_S,
+                        help="seconds until what has died is started again")
     args = parser.parse_args()
     for program in ("redis-server", "haproxy", "openssl"):
         if shutil.which(program) is None:
@@ -292,7 +292,8 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.append(True))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-fleet-"))
-    fleet = Fleet(args.build.resolve(), folder, args.address, args.port)
+    fleet = Fleet(args.build.resolve(), folder, args.address, args.port,
+                  args.back)
     is_up = False
     try:
         fleet.start()
