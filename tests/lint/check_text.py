@@ -61,7 +61,8 @@ def main():
                  "CONTRIBUTING.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         for problem in check_lines(name, text.splitlines()):
-            if not (name.endswith(".md") and problem.endswith("columns")):
+            # Rows of tables cannot be broken.
+            if not (name == "README.md" and problem.endswith("columns")):
                 problems.append(problem)
     finish(problems)
 
