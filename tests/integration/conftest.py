@@ -32,6 +32,8 @@ def start():
 
     yield begin
     complaints = []
+    for node in started:
+        node.begin_end()
     for node in reversed(started):
         found = node.close()
         if found:

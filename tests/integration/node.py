@@ -159,6 +159,7 @@ class Node:
         self.process = None
         self.port = self.api_port = self.admin_port = None
         self.agent_port = None
+        self.sockets = None  # that listened when the end began
         # what a test expects and its teardown must not complain about
         self.expects_errors = False
         self.expected_exit = 0
@@ -169,6 +170,7 @@ class Node:
         self.conf_path.write_text(conf_text(self.settings))
 
     def spawn(self):
+        self.sockets = None
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, self.build / "holdfastd", "-c",
@@ -347,13 +349,19 @@ class Node:
 
     # ---- the end
 
+    def begin_end(self):
+        """So that many end at the same time."""
+        if self.process is None or self.sockets is not None:
+            return
+        self.sockets = listening(self.port, self.api_port, self.admin_port)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
     def close(self):
         """End the node; a list of complaints."""
         complaints = []
         if self.process is not None:
-            sockets = listening(self.port, self.api_port, self.admin_port)
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
+            self.begin_end()
             try:
                 self.process.wait(15 * PATIENCE)
             except subprocess.TimeoutExpired:
@@ -362,16 +370,16 @@ class Node:
                 self.process.wait()
             if self.process.returncode != self.expected_exit:
                 complaints.append(f"exit code {self.process.returncode}")
-            complaints += self.leftover_sockets(sockets)
+            complaints += self.leftover_sockets()
             complaints += self.bad_lines()
         return complaints
 
-    def leftover_sockets(self, sockets):
+    def leftover_sockets(self):
         for name in ("control.sock", "holdfastd.pid", "supervisor.sock",
                      "slots", "settings"):
             if self.expected_exit == 0 and (self.run_dir / name).exists():
                 yield f"{name} is left"
-        if not self.pass_fds and sockets & listening(
+        if not self.pass_fds and self.sockets & listening(
                 self.port, self.api_port, self.admin_port):
             yield "a port is still open"
 

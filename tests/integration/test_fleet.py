@@ -198,7 +198,7 @@ def test_node_dies(fleet, redis):
         # 5000 configured on each of two.
         node.wait_metric(500, "fleet_handshake_limit")
         assert 0 < node.metric("fleet_storm_left_seconds") <= 30
-        assert node.metric("fleet_nodes", state="dead") == 1
+        node.wait_metric(1, "fleet_nodes", state="dead")
         assert node.metric("fleet_deaths_total") == (node is leader)
         assert 2970 * (node is leader) <= \
             node.metric("fleet_routes_purged_total") <= \
