@@ -59,14 +59,14 @@ fleet_lead_begin(struct fleet *fleet)
 	failover_begin(&lead->failover,
 	    strcmp(fleet->summary.hold, failover_hold_name(FAILOVER_MASS)) ==
 		0);
-	lead->has_history = lead->has_water = false;
+	lead->has_history = false;
 	lead->is_reading = false;
 	/* A storm that the leader before us announced goes on. */
 	if (fleet->summary.storm_until_ms > fleet_redis_ms(fleet, now))
 		storm_add(&lead->storm, 0, 1,
 		    fleet->summary.storm_until_ms - fleet_redis_ms(fleet, now),
 		    now);
-	high_water_init(&lead->water, fleet->summary.held, now);
+	fleet_limits_begin(&lead->limits, fleet->summary.held, now);
 	log_notice("fleet_leader", "this node leads the fleet",
 	    log_text("token", fleet->token_text));
 	fleet_event(fleet, "leader", fleet->sup->conf.settings.node.id,

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "supervisor/fleet/blast_radius.h"
 #include "supervisor/fleet/failover.h"
+#include "supervisor/fleet/fleet_limits.h"
 #include "supervisor/fleet/fleet_member.h"
 #include "supervisor/fleet/fleet_probe.h"
 #include "supervisor/fleet/storm.h"
@@ -44,8 +44,7 @@ struct fleet_purge {
 struct fleet_lead {
 	struct fleet_members members;
 	struct failover failover;
-	struct high_water water;
-	bool has_water;	    /* the members' copies have been taken */
+	struct fleet_limits limits;
 	struct storm storm; /* by our clock */
 	enum failover_hold hold;
 	size_t expired;
@@ -53,9 +52,6 @@ struct fleet_lead {
 	char missing[FLEET_MISSING_MAX]; /* the expired */
 	bool is_reading;
 	uint64_t read_sent_ms;
-	uint64_t held;
-	uint64_t level;
-	double effective;
 	uint64_t redis_ms; /* at the last reading */
 	uint64_t ack_ms;  /* by Redis' clock: an operator has looked; 0: none */
 	bool has_history; /* ack and deaths of the terms before ours */

@@ -94,58 +94,20 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	*members = fresh;
 }
 
-/* Limits of those that count; returns their number. */
+/* Returns how many members count. */
 static size_t
 set_limits(struct fleet *fleet, uint64_t now_ms)
 {
 	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
-	struct blast_rules rules = { set->blast_radius.fraction,
-		set->blast_radius.slack, set->blast_radius.floor };
-	struct fleet_lead *lead = &fleet->lead;
-	uint64_t *numbers = calloc(3 * (lead->members.count + 1),
-	    sizeof(*numbers));
-	uint64_t *capacity = numbers, total = 0;
-	uint64_t *limits, *counts;
-	size_t i, n = 0;
+	struct fleet_limits_turn turn = {
+		.rules = { set->blast_radius.fraction, set->blast_radius.slack,
+		    set->blast_radius.floor },
+		.half_life_ms = set->blast_radius.half_life_ms,
+		.now_ms = now_ms,
+	};
 
-	if (numbers == NULL)
-		return 0; /* what was published last holds */
-	limits = numbers + lead->members.count + 1;
-	counts = limits + lead->members.count + 1;
-	for (i = 0; i < lead->members.count; i++) {
-		struct fleet_member *member = &lead->members.all[i];
-
-		/* Its copy outlives Redis; but only the leader before us knew
-		 * how far it had fallen. */
-		if (!lead->has_water &&
-		    member->held > (uint64_t)lead->water.held)
-			high_water_init(&lead->water, member->held, now_ms);
-		if (!member_state_counts(member->state))
-			continue;
-		capacity[n++] = member->capacity;
-		total += member->count;
-	}
-	lead->has_water = true;
-	lead->held = high_water_note(&lead->water, total, now_ms,
-	    set->blast_radius.half_life_ms);
-	lead->level = blast_radius_level(capacity, n,
-	    blast_radius_wanted(&rules, lead->held));
-	n = 0;
-	for (i = 0; i < lead->members.count; i++) {
-		struct fleet_member *member = &lead->members.all[i];
-
-		member->limit = !member_state_counts(member->state) ?
-		    0 :
-		    blast_radius_limit(&rules, member->capacity, lead->held,
-			lead->level);
-		if (!member_state_counts(member->state))
-			continue;
-		limits[n] = member->limit;
-		counts[n++] = member->count;
-	}
-	lead->effective = blast_radius_effective(limits, counts, n, lead->held);
-	free(numbers);
-	return n;
+	return fleet_limits_set(&fleet->lead.limits, &fleet->lead.members,
+	    &turn);
 }
 
 /* How many have no lease, and the first of their names. */
@@ -246,10 +208,10 @@ publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 	number(fleet, "epoch", fleet->token.epoch);
 	fleet_args_text(args, "leader");
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
-	number(fleet, "held", lead->held);
-	number(fleet, "level", lead->level);
+	number(fleet, "held", lead->limits.held);
+	number(fleet, "level", lead->limits.level);
 	fleet_args_text(args, "effective");
-	fleet_args_real(args, lead->effective);
+	fleet_args_real(args, lead->limits.effective);
 	number(fleet, "storm_until", left == 0 ? 0 : redis_ms + left);
 	number(fleet, "storm_window", lead->storm.window_ms);
 	number(fleet, "displaced", lead->storm.displaced);
