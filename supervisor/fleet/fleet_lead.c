@@ -66,7 +66,9 @@ fleet_lead_begin(struct fleet *fleet)
 		storm_add(&lead->storm, 0, 1,
 		    fleet->summary.storm_until_ms - fleet_redis_ms(fleet, now),
 		    now);
-	fleet_limits_begin(&lead->limits, fleet->summary.held, now);
+	lead->begun_ms = now;
+	fleet_limits_begin(&lead->limits, fleet->summary.held,
+	    fleet->summary.is_known ? fleet->summary.level : UINT64_MAX, now);
 	log_notice("fleet_leader", "this node leads the fleet",
 	    log_text("token", fleet->token_text));
 	fleet_event(fleet, "leader", fleet->sup->conf.settings.node.id,

@@ -44,6 +44,7 @@ struct fleet_purge {
 struct fleet_lead {
 	struct fleet_members members;
 	struct failover failover;
+	uint64_t begun_ms; /* our term */
 	struct fleet_limits limits;
 	struct storm storm; /* by our clock */
 	enum failover_hold hold;

@@ -94,20 +94,24 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	*members = fresh;
 }
 
-/* Returns how many members count. */
+/* Returns how many members count.  A term begins unsettled: Redis may have been
+ * flushed, which is no new Redis. */
 static size_t
-set_limits(struct fleet *fleet, uint64_t now_ms)
+set_limits(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 {
 	const struct settings_fleet *set = &fleet->sup->conf.settings.fleet;
+	struct fleet_lead *lead = &fleet->lead;
 	struct fleet_limits_turn turn = {
 		.rules = { set->blast_radius.fraction, set->blast_radius.slack,
 		    set->blast_radius.floor },
 		.half_life_ms = set->blast_radius.half_life_ms,
+		.is_settled = failover_is_settled(&lead->failover, now_ms) &&
+		    now_ms >= lead->begun_ms + set->membership.lease_ms,
+		.redis_ms = redis_ms,
 		.now_ms = now_ms,
 	};
 
-	return fleet_limits_set(&fleet->lead.limits, &fleet->lead.members,
-	    &turn);
+	return fleet_limits_set(&lead->limits, &lead->members, &turn);
 }
 
 /* How many have no lease, and the first of their names. */
@@ -279,7 +283,7 @@ fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
 		failover_on_time(&lead->failover, redis_ms, now_ms - took / 2);
 	take_switches(fleet, reply, redis_ms, now_ms);
 	read_members(fleet, reply, redis_ms);
-	members = set_limits(fleet, now_ms);
+	members = set_limits(fleet, redis_ms, now_ms);
 	fleet_observe_judge(fleet, redis_ms, now_ms);
 	judge(fleet, members, redis_ms, now_ms);
 	publish(fleet, redis_ms, now_ms);
