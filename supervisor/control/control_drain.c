@@ -32,15 +32,23 @@ add_room(json_t *json, const struct supervisor *sup,
 {
 	const struct settings *set = &sup->conf.settings;
 	const struct fleet *fleet = sup->fleet;
+	struct fleet_room_ask ask = {
+		.own = set->node.id,
+		.connections = node_connections(&sup->node),
+		.window_ms = plan->window_ms,
+		.ceiling = (double)set->fleet.storm.handshakes_per_second,
+		.rules = { set->fleet.blast_radius.fraction,
+		    set->fleet.blast_radius.slack,
+		    set->fleet.blast_radius.floor },
+	};
 	struct fleet_room room;
 	uint64_t silent_ms;
 
 	if (fleet == NULL)
 		return;
 	silent_ms = fleet->lost_ms == 0 ? 0 : clock_mono_ms() - fleet->lost_ms;
-	room = fleet_room_for(&fleet->members, set->node.id,
-	    node_connections(&sup->node), plan->window_ms,
-	    (double)set->fleet.storm.handshakes_per_second);
+	ask.held = fleet->summary.held;
+	room = fleet_room_for(&fleet->members, &ask);
 	json_object_set_new(json, "peers",
 	    json_pack("{s:s, s:i, s:I, s:f, s:o, s:I}", "absorb",
 		fleet_absorb_name(room.absorb), "healthy", (int)room.peers,

@@ -4,6 +4,8 @@
  */
 #include "supervisor/fleet/fleet_limits.h"
 
+#include <string.h>
+
 void
 fleet_limits_begin(struct fleet_limits *limits, uint64_t held, uint64_t level,
     uint64_t now_ms)
@@ -40,6 +42,12 @@ take_copies(struct fleet_limits *limits, const struct fleet_members *members,
 }
 
 static bool
+is_other(const struct fleet_member *member, const char *but)
+{
+	return but == NULL || strcmp(member->id, but) != 0;
+}
+
+static bool
 admits(const struct fleet_member *member, bool is_settled)
 {
 	return member->state == MEMBER_HEALTHY ||
@@ -48,7 +56,7 @@ admits(const struct fleet_member *member, bool is_settled)
 }
 
 uint64_t
-fleet_limits_level(const struct fleet_members *members,
+fleet_limits_level(const struct fleet_members *members, const char *but,
     const struct blast_rules *rules, uint64_t held, bool is_settled)
 {
 	uint64_t wanted = blast_radius_wanted(rules, held);
@@ -56,14 +64,16 @@ fleet_limits_level(const struct fleet_members *members,
 	size_t i, n = 0;
 
 	for (i = 0; i < members->count; i++) {
-		if (admits(&members->all[i], is_settled))
+		if (admits(&members->all[i], is_settled) &&
+		    is_other(&members->all[i], but))
 			capacity[n++] = members->all[i].capacity;
 	}
 	level = blast_radius_level(capacity, n, wanted);
 	/* A drain that waits still admits clients: where the others are too
 	 * small they have no other place. */
 	for (i = 0; i < members->count; i++) {
-		if (members->all[i].state == MEMBER_DRAINING)
+		if (members->all[i].state == MEMBER_DRAINING &&
+		    is_other(&members->all[i], but))
 			capacity[n++] = members->all[i].capacity;
 	}
 	with_draining = blast_radius_level(capacity, n, wanted);
@@ -92,8 +102,8 @@ static uint64_t
 level_now(struct fleet_limits *limits, const struct fleet_members *members,
     const struct fleet_limits_turn *turn)
 {
-	uint64_t level = fleet_limits_level(members, &turn->rules, limits->held,
-	    turn->is_settled);
+	uint64_t level = fleet_limits_level(members, NULL, &turn->rules,
+	    limits->held, turn->is_settled);
 
 	/* The few who have written their leases again do not have to take
 	 * everybody. */

@@ -40,11 +40,12 @@ size_t fleet_limits_set(struct fleet_limits *limits,
     struct fleet_members *members, const struct fleet_limits_turn *turn);
 
 /*
- * The level at which those that admit clients have room for `held` and the
- * slack.  A suspect node does not, unless its lease is late for a reason that
- * all share: !is_settled.
+ * The level at which those that admit clients, but for one node (NULL: none),
+ * have room for `held` and the slack.  A suspect node does not admit any,
+ * unless its lease is late for a reason that all share: !is_settled.
  */
 uint64_t fleet_limits_level(const struct fleet_members *members,
-    const struct blast_rules *rules, uint64_t held, bool is_settled);
+    const char *but, const struct blast_rules *rules, uint64_t held,
+    bool is_settled);
 
 #endif

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Room of the peers (see fleet_room.h).  A peer has room up to its limit in the
- * fleet, which is not above its capacity; a node that joins, drains or is
- * suspect is not counted on.  The handshakes to spare are what a peer can do
- * less what it does now.
+ * Room of the peers (see fleet_room.h).  A peer has room up to the limit that
+ * it gets in the fleet when the node is gone from it, which is not above its
+ * capacity; a node that joins, drains or is suspect is not counted on.  The
+ * handshakes to spare are those of a storm.
  */
 #include "supervisor/fleet/fleet_room.h"
 
 #include <string.h>
 
+#include "supervisor/fleet/fleet_limits.h"
 #include "supervisor/fleet/fleet_storm.h"
+#include "supervisor/fleet/storm.h"
 
 static uint64_t
-free_of(const struct fleet_member *member)
+free_of(const struct fleet_member *member, const struct fleet_room_ask *ask,
+    uint64_t level)
 {
+	uint64_t limit = blast_radius_limit(&ask->rules, member->capacity,
+	    ask->held, level);
+
 	/* No limit has been published yet: what it says of itself. */
-	uint64_t limit = member->limit > 0 ? member->limit : member->capacity;
-
+	if (member->limit == 0)
+		limit = member->capacity;
+	else if (member->limit > limit)
+		limit = member->limit;
 	return limit > member->count ? limit - member->count : 0;
-}
-
-static double
-spare_of(const struct fleet_member *member)
-{
-	double spare = fleet_storm_budget(member->budget) - member->rate;
-
-	return spare > 0 ? spare : 0;
 }
 
 static enum fleet_absorb
@@ -40,9 +40,12 @@ verdict(const struct fleet_room *room, uint64_t connections, uint64_t window_ms)
 }
 
 struct fleet_room
-fleet_room_for(const struct fleet_members *members, const char *own,
-    uint64_t connections, uint64_t window_ms, double ceiling)
+fleet_room_for(const struct fleet_members *members,
+    const struct fleet_room_ask *ask)
 {
+	uint64_t level = fleet_limits_level(members, ask->own, &ask->rules,
+	    ask->held, true);
+	struct storm_survivor survivors[FLEET_MEMBERS_MAX];
 	struct fleet_room room = { 0 };
 	double ms;
 	size_t i;
@@ -51,20 +54,20 @@ fleet_room_for(const struct fleet_members *members, const char *own,
 		const struct fleet_member *member = &members->all[i];
 
 		if (member->state != MEMBER_HEALTHY ||
-		    strcmp(member->id, own) == 0)
+		    strcmp(member->id, ask->own) == 0)
 			continue;
-		room.peers++;
-		room.free += free_of(member);
-		room.handshakes += spare_of(member);
+		room.free += free_of(member, ask, level);
+		survivors[room.peers].budget = fleet_storm_budget(
+		    member->budget);
+		survivors[room.peers++].rate = member->rate;
 	}
-	if (ceiling > 0 && room.handshakes > ceiling)
-		room.handshakes = ceiling;
-	room.back_ms = connections > 0 ? UINT64_MAX : 0;
-	if (connections > 0 && room.handshakes > 0) {
-		ms = (double)connections * 1000 / room.handshakes;
+	room.handshakes = storm_spare(survivors, room.peers, ask->ceiling);
+	room.back_ms = ask->connections > 0 ? UINT64_MAX : 0;
+	if (ask->connections > 0 && room.handshakes > 0) {
+		ms = (double)ask->connections * 1000 / room.handshakes;
 		room.back_ms = ms < 1e15 ? (uint64_t)ms + 1 : UINT64_MAX;
 	}
-	room.absorb = verdict(&room, connections, window_ms);
+	room.absorb = verdict(&room, ask->connections, ask->window_ms);
 	return room;
 }
 

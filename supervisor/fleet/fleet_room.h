@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "supervisor/fleet/blast_radius.h"
 #include "supervisor/fleet/fleet_member.h"
 
 enum fleet_absorb {
@@ -26,10 +27,18 @@ struct fleet_room {
 	enum fleet_absorb absorb;
 };
 
-/* Of the peers of node `own`, for so many connections within a window;
- * ceiling: handshakes a second of the load balancers, 0: any. */
+struct fleet_room_ask {
+	const char *own;      /* the node that would drain */
+	uint64_t connections; /* on it */
+	uint64_t window_ms;   /* over which they are closed */
+	double ceiling;	      /* handshakes a second of the load balancers, 0:
+			       * any */
+	struct blast_rules rules;
+	uint64_t held; /* connections of the fleet that limits are made for */
+};
+
 struct fleet_room fleet_room_for(const struct fleet_members *members,
-    const char *own, uint64_t connections, uint64_t window_ms, double ceiling);
+    const struct fleet_room_ask *ask);
 
 const char *fleet_absorb_name(enum fleet_absorb absorb);
 
