@@ -59,7 +59,7 @@ fleet_args_real(struct fleet_args *args, double number)
 {
 	char text[32];
 
-	(void)snprintf(text, sizeof(text), "%.3f", number);
+	(void)snprintf(text, sizeof(text), "%.15g", number);
 	fleet_args_text(args, text);
 }
 

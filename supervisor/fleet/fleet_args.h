@@ -31,6 +31,7 @@ void fleet_args_text(struct fleet_args *args, const char *text);
 void fleet_args_bytes(struct fleet_args *args, const char *bytes, size_t len);
 void fleet_args_number(struct fleet_args *args, uint64_t number);
 void fleet_args_hex(struct fleet_args *args, uint64_t number);
+/* As it was configured, 15 digits long: 0.0004 is not 0. */
 void fleet_args_real(struct fleet_args *args, double number);
 
 #endif

@@ -104,10 +104,11 @@ const char *const fleet_script_bury = NOW
     "return 1";
 
 /* An entry is "<token> <connections> <expires>".  Who holds it keeps it; others
- * get one when it fits, or when they are alone. */
+ * get one when it fits, or when they are alone.  0.29 of 100 is not 28 because
+ * of a binary fraction. */
 const char *const fleet_script_permit = NOW
     "local held=tonumber(redis.call('HGET',KEYS[2],'held') or '0') or 0 "
-    "local quota=tonumber(ARGV[5])*held+tonumber(ARGV[6]) "
+    "local quota=tonumber(ARGV[5])*held+tonumber(ARGV[6])+1e-6 "
     "local sum,others,own=0,0,false "
     "local h=redis.call('HGETALL',KEYS[1]) "
     "for i=1,#h,2 do "
