@@ -111,23 +111,6 @@ picture_age(const struct fleet *fleet, uint64_t now_ms)
 	    0;
 }
 
-static double
-fleet_effective(const struct fleet *fleet)
-{
-	uint64_t limit = 0, count = 0;
-	size_t i;
-
-	for (i = 0; i < fleet->members.count; i++) {
-		const struct fleet_member *member = &fleet->members.all[i];
-
-		if (!member_state_counts(member->state))
-			continue;
-		limit = member->limit > limit ? member->limit : limit;
-		count = member->count > count ? member->count : count;
-	}
-	return blast_radius_effective(&limit, &count, 1, fleet->summary.held);
-}
-
 /* The relay's links, and whether Redis knows who is connected here; all 0
  * while a version that is not known has the relay. */
 static void
@@ -201,7 +184,7 @@ metrics_fleet_render(const struct supervisor *sup, struct textbuf *out)
 	    (unsigned long long)fleet->lead.routes_purged);
 	metrics_gauge(out, "fleet_blast_radius",
 	    "Share of the fleet's connections that the loss of a node costs.",
-	    fleet_effective(fleet));
+	    fleet->summary.effective);
 	metrics_gauge(out, "fleet_storm_left_seconds",
 	    "Over which clients of a lost node still come back.",
 	    (double)fleet_storm_left_ms(sup) / 1000.0);

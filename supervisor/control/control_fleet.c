@@ -116,12 +116,13 @@ add_handshakes(json_t *json, const struct supervisor *sup)
 	    json_integer(fleet_storm_handshakes(sup)));
 }
 
-/* The largest shares, of what may be and of what is. */
+/* The share that may be lost, as the leader has published it, and the largest
+ * that there is. */
 static void
 add_shares(json_t *json, const struct fleet *fleet)
 {
 	const struct fleet_members *members = &fleet->members;
-	uint64_t total = 0, limit = 0, count = 0;
+	uint64_t total = 0, count = 0;
 	size_t i, n = 0;
 
 	for (i = 0; i < members->count; i++) {
@@ -131,8 +132,6 @@ add_shares(json_t *json, const struct fleet *fleet)
 			continue;
 		n++;
 		total += member->count;
-		if (member->limit > limit)
-			limit = member->limit;
 		if (member->count > count)
 			count = member->count;
 	}
@@ -140,8 +139,7 @@ add_shares(json_t *json, const struct fleet *fleet)
 	json_object_set_new(json, "connections",
 	    json_integer((json_int_t)total));
 	json_object_set_new(json, "effective",
-	    json_real(blast_radius_effective(&limit, &count, 1,
-		fleet->summary.held)));
+	    json_real(fleet->summary.effective));
 	json_object_set_new(json, "largest_share",
 	    json_real(part_of(count, total)));
 }

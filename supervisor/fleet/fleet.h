@@ -38,6 +38,7 @@ struct fleet_summary {
 	uint64_t epoch;
 	uint64_t held;
 	uint64_t level;
+	double effective;
 	uint64_t storm_until_ms; /* by Redis' clock */
 	uint64_t at_ms;
 	uint64_t expired; /* nodes without a lease */

@@ -144,6 +144,10 @@ put_fields(struct fleet *fleet)
 	fleet_args_text(args, HOLDFAST_VERSION);
 	field(fleet, "capacity", sup->capacity.node);
 	field(fleet, "count", node_connections(&sup->node));
+	/* Before it knows of any it takes what it can, for a moment. */
+	field(fleet, "limit",
+	    fleet->summary.is_known ? atomic_load(&sup->node.shared->capacity) :
+				      0);
 	field(fleet, "held", fleet->summary.held);
 	fleet_args_text(args, "rate");
 	fleet_args_real(args, rate);
@@ -238,6 +242,15 @@ take_members(struct fleet *fleet, const struct redisReply *reply)
 		fleet_cut_save(fleet, text, len);
 }
 
+static double
+real_at(const struct redisReply *reply, size_t i)
+{
+	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
+	double number = text == NULL ? 0 : strtod(text, NULL);
+
+	return number > 0 && number < 1e18 ? number : 0;
+}
+
 static void
 copy_at(const struct redisReply *reply, size_t i, char *out, size_t size)
 {
@@ -268,6 +281,7 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	copy_at(reply, 12, summary->paused, sizeof(summary->paused));
 	summary->expired = number_at(reply, 13);
 	copy_at(reply, 14, summary->missing, sizeof(summary->missing));
+	summary->effective = real_at(reply, 15);
 	fleet_apply(fleet->sup);
 }
 

@@ -114,6 +114,22 @@ level_now(struct fleet_limits *limits, const struct fleet_members *members,
 	return level;
 }
 
+/* The limit that a member may go by until the next turn: the leader's, and its
+ * own as long as it has not heard of that, or has a larger floor. */
+static uint64_t
+limit_of(const struct fleet_limits *limits, struct fleet_member *member,
+    const struct fleet_limits_turn *turn)
+{
+	uint64_t limit = blast_radius_limit(&turn->rules, member->capacity,
+	    limits->held, limits->level);
+
+	member->limit = member->bound > 0 ? member->bound : limit;
+	/* A suspect node takes no more. */
+	if (member->state == MEMBER_SUSPECT && turn->is_settled)
+		return 0;
+	return limit > member->limit ? limit : member->limit;
+}
+
 size_t
 fleet_limits_set(struct fleet_limits *limits, struct fleet_members *members,
     const struct fleet_limits_turn *turn)
@@ -132,13 +148,7 @@ fleet_limits_set(struct fleet_limits *limits, struct fleet_members *members,
 		member->limit = 0;
 		if (!member_state_counts(member->state))
 			continue;
-		member->limit = blast_radius_limit(&turn->rules,
-		    member->capacity, limits->held, limits->level);
-		/* What is connected there can be lost, though a suspect node
-		 * takes no more. */
-		of[n] = member->state == MEMBER_SUSPECT && turn->is_settled ?
-		    0 :
-		    member->limit;
+		of[n] = limit_of(limits, member, turn);
 		counts[n++] = member->count;
 	}
 	limits->effective = blast_radius_effective(of, counts, n, limits->held);

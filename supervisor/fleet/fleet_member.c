@@ -162,6 +162,8 @@ fleet_member_set(struct fleet_member *member, const char *field,
 		set_number(&member->capacity, value, COUNT_MAX);
 	} else if (strcmp(field, "count") == 0) {
 		set_number(&member->count, value, COUNT_MAX);
+	} else if (strcmp(field, "limit") == 0) {
+		set_number(&member->bound, value, COUNT_MAX);
 	} else if (strcmp(field, "held") == 0) {
 		set_number(&member->held, value, COUNT_MAX);
 	} else if (strcmp(field, "rate") == 0) {

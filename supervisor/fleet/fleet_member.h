@@ -30,6 +30,7 @@ struct fleet_member {
 	uint64_t lease_ms;
 	uint64_t capacity;
 	uint64_t count; /* connections */
+	uint64_t bound; /* the limit that it goes by, 0: not told */
 	uint64_t held;	/* its copy of the fleet's high water */
 	double rate;	/* handshakes a second */
 	double budget;	/* that it can do */
@@ -40,7 +41,7 @@ struct fleet_member {
 	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
 	enum member_state state;
-	uint64_t limit;
+	uint64_t limit;	    /* it goes by that, or will soon */
 	uint32_t misses;    /* of its peer port, see fleet_bury.c */
 	bool has_answered;  /* though its lease was over */
 	char observer[128]; /* "": nobody has been asked about it */

@@ -15,7 +15,7 @@
  * fields and values.  Whoever was dead and joins again loses the mark, so that
  * its relay writes its routes anew.  Returns {"ok", now, epoch, held, level,
  * storm_until, hold, at, members, events, asks, leader, paused, expired,
- * missing} or {"taken", now, beat, peer} or {"dead", now}.
+ * missing, effective} or {"taken", now, beat, peer} or {"dead", now}.
  */
 extern const char *const fleet_script_renew;
 

@@ -151,6 +151,30 @@ test_a_mute_one_is_gone(void **state)
 	assert_true(limits.effective == 0.75);
 }
 
+/* A node goes by its own floor, and by the limit before as long as it has not
+ * heard of the next. */
+static void
+test_what_nodes_go_by(void **state)
+{
+	(void)state;
+	begin(10, 100000, 1000);
+	nodes[3].bound = 1200;
+	nodes[4].bound = 1050;
+	publish();
+	assert_int_equal(nodes[0].limit, 1100);
+	assert_int_equal(nodes[3].limit, 1200);
+	assert_int_equal(nodes[4].limit, 1050);
+	assert_true(limits.effective == 0.12);
+	nodes[3].bound = 1100;
+	publish();
+	assert_true(limits.effective == 0.11);
+	nodes[3].bound = 1200;
+	nodes[3].state = MEMBER_SUSPECT;
+	publish();
+	assert_true(limits.effective < 0.13 && limits.effective > 0.12);
+	assert_int_equal(limits.level, 1223);
+}
+
 /* All leases are late when Redis comes back, or its clock has been set. */
 static void
 test_late_together(void **state)
@@ -400,6 +424,7 @@ main(void)
 		cmocka_unit_test(test_only_who_drains_has_room),
 		cmocka_unit_test(test_half_are_missing),
 		cmocka_unit_test(test_a_mute_one_is_gone),
+		cmocka_unit_test(test_what_nodes_go_by),
 		cmocka_unit_test(test_late_together),
 		cmocka_unit_test(test_redis_was_flushed),
 		cmocka_unit_test(test_copies_outlive_redis),
