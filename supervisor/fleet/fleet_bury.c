@@ -49,33 +49,60 @@ spare_of_others(const struct fleet *fleet)
 		fleet->sup->conf.settings.fleet.storm.handshakes_per_second);
 }
 
+/* past_ms: since it was declared dead. */
 static void
-announce(struct fleet *fleet, struct fleet_member *member)
+announce(struct fleet *fleet, const struct fleet_member *member,
+    uint64_t past_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
-	uint64_t now = clock_mono_ms();
-	char text[FLEET_OBSERVED_MAX + 192];
+	char text[64];
 
-	if (member->count > 0)
-		storm_add(&lead->storm, member->count, spare_of_others(fleet),
-		    fleet->sup->conf.settings.fleet.storm.min_window_ms, now);
-	lead->deaths++;
-	failover_note(&lead->failover, now);
-	log_warn("node_dead", "its routes are purged",
-	    log_text("node", member->id),
-	    log_uint("connections", member->count),
-	    log_text("observed", lead->observed),
-	    log_uint("window_ms", lead->storm.window_ms));
-	(void)snprintf(text, sizeof(text), "node %s %s", member->id,
-	    lead->observed);
-	supervisor_event(fleet->sup, "node_dead", -1, NULL, text, 0);
 	/* Nobody comes back from where nobody was. */
-	if (member->count == 0)
+	if (member->count == 0 ||
+	    !storm_add_late(&lead->storm, member->count, spare_of_others(fleet),
+		fleet->sup->conf.settings.fleet.storm.min_window_ms, past_ms,
+		clock_mono_ms()))
 		return;
 	(void)snprintf(text, sizeof(text), "%llu clients over %llu ms",
 	    (unsigned long long)lead->storm.displaced,
 	    (unsigned long long)lead->storm.window_ms);
 	fleet_event(fleet, "storm_announced", member->id, text, 0);
+}
+
+static void
+tell(struct fleet *fleet, const struct fleet_member *member, uint64_t past_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	char text[FLEET_OBSERVED_MAX + 192];
+
+	lead->deaths++;
+	failover_note(&lead->failover, clock_mono_ms() - past_ms);
+	log_warn("node_dead", "its routes are purged",
+	    log_text("node", member->id),
+	    log_uint("connections", member->count),
+	    log_text("observed", lead->observed));
+	(void)snprintf(text, sizeof(text), "node %s %s", member->id,
+	    lead->observed);
+	supervisor_event(fleet->sup, "node_dead", -1, NULL, text, 0);
+}
+
+void
+fleet_bury_found(struct fleet *fleet, struct fleet_member *member, bool is_ours,
+    uint64_t redis_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t past_ms = redis_ms > member->dead_ms ?
+	    redis_ms - member->dead_ms :
+	    0;
+
+	if (is_ours) {
+		/* Another may have been buried since. */
+		if (lead->burial.incarnation != member->incarnation)
+			(void)snprintf(lead->observed, sizeof(lead->observed),
+			    "as Redis has it on record");
+		tell(fleet, member, past_ms);
+	}
+	announce(fleet, member, past_ms);
 }
 
 static void
@@ -98,7 +125,8 @@ on_buried(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	if (move.action != MEMBER_ACT_BURY)
 		return;
 	member->said = MEMBER_DEAD;
-	announce(fleet, member);
+	tell(fleet, member, 0);
+	announce(fleet, member, 0);
 	fleet_purge_tick(fleet);
 }
 

@@ -63,9 +63,10 @@ fleet_lead_begin(struct fleet *fleet)
 	lead->is_reading = false;
 	/* A storm that the leader before us announced goes on. */
 	if (fleet->summary.storm_until_ms > fleet_redis_ms(fleet, now))
-		storm_add(&lead->storm, 0, 1,
+		storm_resume(&lead->storm, &fleet->summary.storm,
 		    fleet->summary.storm_until_ms - fleet_redis_ms(fleet, now),
 		    now);
+	lead->announced_ms = fleet->summary.announced_ms;
 	lead->begun_ms = now;
 	fleet_limits_begin(&lead->limits, fleet->summary.held,
 	    fleet->summary.is_known ? fleet->summary.level : UINT64_MAX, now);

@@ -46,7 +46,8 @@ struct fleet_lead {
 	struct failover failover;
 	uint64_t begun_ms; /* our term */
 	struct fleet_limits limits;
-	struct storm storm; /* by our clock */
+	struct storm storm;    /* by our clock */
+	uint64_t announced_ms; /* the last death that was, by Redis' clock */
 	enum failover_hold hold;
 	size_t expired;
 	char paused[FLEET_PAUSED_MAX];	 /* as in Redis; "": not */
@@ -75,6 +76,10 @@ void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);
 /* fleet_bury.c: one whose lease is over. */
 void fleet_bury_probe(struct fleet *fleet, struct fleet_member *member);
 void fleet_bury_clear(struct fleet *fleet);
+/* One that Redis says is dead, of which nobody has told; is_ours: in our term.
+ */
+void fleet_bury_found(struct fleet *fleet, struct fleet_member *member,
+    bool is_ours, uint64_t redis_ms);
 /* Forgets one that is over. */
 void fleet_bury_forget(struct fleet *fleet, struct fleet_member *member);
 

@@ -282,6 +282,10 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	summary->expired = number_at(reply, 13);
 	copy_at(reply, 14, summary->missing, sizeof(summary->missing));
 	summary->effective = real_at(reply, 15);
+	summary->storm.window_ms = number_at(reply, 16);
+	summary->storm.displaced = number_at(reply, 17);
+	summary->storm.spare = real_at(reply, 18);
+	summary->announced_ms = number_at(reply, 19);
 	fleet_apply(fleet->sup);
 }
 

@@ -66,12 +66,38 @@ note(struct fleet *fleet, const struct fleet_member *member,
 	fleet_event(fleet, "member", member->id, state, 0);
 }
 
+/* Deaths that no storm was announced for: Redis has them from us, but its
+ * answer was lost, or from the leader before us, who was lost with it. */
+static void
+find_deaths(struct fleet *fleet, const struct fleet_members *before,
+    uint64_t redis_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	uint64_t last_ms = lead->announced_ms;
+	size_t i;
+
+	for (i = 0; i < lead->members.count; i++) {
+		struct fleet_member *member = &lead->members.all[i];
+		const struct fleet_member *old;
+
+		/* An operator has said of those that nobody is there. */
+		if (member->state != MEMBER_DEAD || member->dead_ms == 0)
+			continue;
+		old = fleet_members_find(before, member->id);
+		if (old == NULL ? member->dead_ms > last_ms :
+				  old->state != MEMBER_DEAD)
+			fleet_bury_found(fleet, member, old != NULL, redis_ms);
+		if (member->dead_ms > lead->announced_ms)
+			lead->announced_ms = member->dead_ms;
+	}
+}
+
 static void
 read_members(struct fleet *fleet, const struct redisReply *reply,
     uint64_t redis_ms)
 {
 	struct fleet_members *members = &fleet->lead.members;
-	struct fleet_members fresh = { 0 };
+	struct fleet_members fresh = { 0 }, before = *members;
 	size_t i, count = redis_reply_count(reply);
 
 	for (i = 4; i < count; i++) {
@@ -90,8 +116,9 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 			note(fleet, member, old->state);
 	}
 	fleet_members_sort(&fresh);
-	fleet_members_clear(members);
 	*members = fresh;
+	find_deaths(fleet, &before, redis_ms);
+	fleet_members_clear(&before);
 }
 
 /* Returns how many members count.  A term begins unsettled: Redis may have been
@@ -219,6 +246,9 @@ publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 	number(fleet, "storm_until", left == 0 ? 0 : redis_ms + left);
 	number(fleet, "storm_window", lead->storm.window_ms);
 	number(fleet, "displaced", lead->storm.displaced);
+	fleet_args_text(args, "storm_spare");
+	fleet_args_real(args, lead->storm.spare);
+	number(fleet, "announced", lead->announced_ms);
 	number(fleet, "expired", lead->expired);
 	fleet_args_text(args, "hold");
 	fleet_args_text(args, failover_hold_name(lead->hold));

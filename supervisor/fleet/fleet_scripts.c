@@ -32,7 +32,7 @@ const char *const fleet_script_renew = NOW
     "else redis.call('ZADD',KEYS[2],now,ARGV[1]) end "
     "local s=redis.call('HMGET',KEYS[3],'epoch','held','level',"
     "'storm_until','hold','at','leader','paused','expired','missing',"
-    "'effective') "
+    "'effective','storm_window','displaced','storm_spare','announced') "
     "local m='' "
     "if ARGV[5]=='1' then m=redis.call('HGET',KEYS[3],'nodes') or '' end "
     /* A stream that is none must not cost the lease. */
@@ -47,7 +47,8 @@ const char *const fleet_script_renew = NOW
     "if a.err then a={} end "
     "return {'ok',now,s[1] or '',s[2] or '',s[3] or '',s[4] or '',"
     "s[5] or '',s[6] or '',m,n,a,s[7] or '',s[8] or '',s[9] or '',"
-    "s[10] or '',s[11] or ''}";
+    "s[10] or '',s[11] or '',s[12] or '',s[13] or '',s[14] or '',"
+    "s[15] or ''}";
 
 const char *const fleet_script_lead =
     "local c=redis.call('GET',KEYS[1]) "

@@ -15,7 +15,8 @@
  * fields and values.  Whoever was dead and joins again loses the mark, so that
  * its relay writes its routes anew.  Returns {"ok", now, epoch, held, level,
  * storm_until, hold, at, members, events, asks, leader, paused, expired,
- * missing, effective} or {"taken", now, beat, peer} or {"dead", now}.
+ * missing, effective, storm_window, displaced, storm_spare, announced} or
+ * {"taken", now, beat, peer} or {"dead", now}.
  */
 extern const char *const fleet_script_renew;
 

@@ -53,15 +53,20 @@ storm_left_ms(const struct storm *storm, uint64_t now_ms)
 	return past < storm->window_ms ? storm->window_ms - past : 0;
 }
 
+static uint64_t
+part_of(uint64_t displaced, uint64_t left_ms, uint64_t window_ms)
+{
+	return (uint64_t)ceil(
+	    (double)displaced * (double)left_ms / (double)window_ms);
+}
+
 uint64_t
 storm_outstanding(const struct storm *storm, uint64_t now_ms)
 {
 	uint64_t left = storm_left_ms(storm, now_ms);
 
-	if (left == 0)
-		return 0;
-	return (uint64_t)ceil(
-	    (double)storm->displaced * (double)left / (double)storm->window_ms);
+	return left == 0 ? 0 :
+			   part_of(storm->displaced, left, storm->window_ms);
 }
 
 void
@@ -70,22 +75,45 @@ storm_add(struct storm *storm, uint64_t displaced, double spare,
 {
 	uint64_t left = storm_left_ms(storm, now_ms);
 	uint64_t all = storm_outstanding(storm, now_ms) + displaced;
-	uint64_t window = storm_window_ms(all, spare, min_window_ms);
+	uint64_t window;
 
+	storm->spare = left > 0 ? fmax(spare, storm->spare) : spare;
+	window = storm_window_ms(all, storm->spare, min_window_ms);
 	/* Those who were told a later moment keep it. */
 	storm->window_ms = window > left ? window : left;
 	storm->displaced = all;
 	storm->started_ms = now_ms > 0 ? now_ms : 1;
 }
 
-uint64_t
-storm_retry_after_ms(uint64_t left_ms, uint64_t least_ms, uint32_t random)
+bool
+storm_add_late(struct storm *storm, uint64_t displaced, double spare,
+    uint64_t min_window_ms, uint64_t past_ms, uint64_t now_ms)
 {
-	if (left_ms <= least_ms)
-		return least_ms;
-	return least_ms +
-	    (uint64_t)((double)(left_ms - least_ms) *
-		((double)random / 4294967296.0));
+	uint64_t window;
+
+	if (storm_left_ms(storm, now_ms) > 0)
+		spare = fmax(spare, storm->spare);
+	window = storm_window_ms(displaced, spare, min_window_ms);
+	if (past_ms >= window)
+		return false;
+	storm_add(storm, part_of(displaced, window - past_ms, window), spare,
+	    min_window_ms > past_ms ? min_window_ms - past_ms : 0, now_ms);
+	return true;
+}
+
+void
+storm_resume(struct storm *storm, const struct storm *announced,
+    uint64_t left_ms, uint64_t now_ms)
+{
+	uint64_t left = left_ms < STORM_WINDOW_MAX_MS ? left_ms :
+							STORM_WINDOW_MAX_MS;
+
+	*storm = *announced;
+	storm->displaced = left < announced->window_ms ?
+	    part_of(announced->displaced, left, announced->window_ms) :
+	    announced->displaced;
+	storm->window_ms = left;
+	storm->started_ms = now_ms > 0 ? now_ms : 1;
 }
 
 double

@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_FLEET_STORM_H
 #define HOLDFAST_FLEET_STORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,24 +34,29 @@ struct storm {
 	uint64_t displaced;  /* when it began */
 	uint64_t started_ms; /* 0: there has been none */
 	uint64_t window_ms;
+	double spare; /* handshakes a second when it began, 0: not known */
 };
 
 /* Those of a storm who are not back yet, if they come evenly. */
 uint64_t storm_outstanding(const struct storm *storm, uint64_t now_ms);
 
-/* More are displaced: the window starts anew with those still out. */
+/* More are displaced: the window starts anew with those still out.  Those who
+ * come back take nothing from what was to spare for them. */
 void storm_add(struct storm *storm, uint64_t displaced, double spare,
     uint64_t min_window_ms, uint64_t now_ms);
 
+/* The same for some who are displaced since past_ms: for the time that is left
+ * and those who are not back by now.  False: it is over. */
+bool storm_add_late(struct storm *storm, uint64_t displaced, double spare,
+    uint64_t min_window_ms, uint64_t past_ms, uint64_t now_ms);
+
+/* One that somebody else has announced goes on, for left_ms of its window. What
+ * cannot be is cut to what can. */
+void storm_resume(struct storm *storm, const struct storm *announced,
+    uint64_t left_ms, uint64_t now_ms);
+
 /* Milliseconds to the end of the window, 0 outside of one. */
 uint64_t storm_left_ms(const struct storm *storm, uint64_t now_ms);
-
-/*
- * When one client is to come back: evenly within what is left of the window,
- * by a random number; at least least_ms.
- */
-uint64_t storm_retry_after_ms(uint64_t left_ms, uint64_t least_ms,
-    uint32_t random);
 
 /* The part of a fleet-wide ceiling that falls to a node of this budget; its
  * own budget where there is no ceiling (0). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The pace of storms: how long displaced clients are spread, and that those who
- * keep to it stay within the survivors' budget.
+ * The pace of storms: how long displaced clients are spread, and what becomes
+ * of that when more are, or the leader is another one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,40 +81,68 @@ test_storm_in_a_storm(void **state)
 	assert_int_equal(storm_left_ms(&storm, 10000), 15000);
 }
 
-/* 50,000 clients that keep to their moments: each second within the budget, a
- * little chance aside, and all of them within the window. */
+/* Clients of the first node that come back look like other work: the second
+ * would get a tenth of the budget. */
 static void
-test_spread_keeps_the_budget(void **state)
+test_those_who_come_back_are_no_others(void **state)
 {
-	static uint32_t seconds[120];
-	uint64_t window = storm_window_ms(50000, 500, 1000);
-	uint64_t random = 1;
-	uint32_t i, worst = 0;
+	struct storm storm = { 0 };
 
 	(void)state;
-	assert_int_equal(window, 100000);
-	for (i = 0; i < 50000; i++) {
-		uint64_t at;
-
-		random = random * 6364136223846793005ull + 1;
-		at = storm_retry_after_ms(window, 0, (uint32_t)(random >> 32));
-		assert_true(at < window);
-		seconds[at / 1000]++;
-	}
-	for (i = 0; i < 100; i++)
-		worst = seconds[i] > worst ? seconds[i] : worst;
-	assert_true(worst < 500 + 5 * 23);
+	storm_add(&storm, 100000, 1000, 1000, 5000);
+	assert_int_equal(storm.window_ms, 100000);
+	storm_add(&storm, 100000, 100, 1000, 55000);
+	assert_int_equal(storm.displaced, 150000);
+	assert_int_equal(storm.window_ms, 150000);
+	/* Not in the next one. */
+	storm_add(&storm, 1000, 100, 1000, 305000);
+	assert_int_equal(storm.window_ms, 10000);
 }
 
 static void
-test_retry_after(void **state)
+test_late(void **state)
 {
+	struct storm storm = { 0 };
+
 	(void)state;
-	assert_int_equal(storm_retry_after_ms(0, 1000, UINT32_MAX), 1000);
-	assert_int_equal(storm_retry_after_ms(500, 1000, 7), 1000);
-	assert_int_equal(storm_retry_after_ms(11000, 1000, 0), 1000);
-	assert_int_equal(storm_retry_after_ms(11000, 1000, 0x80000000u), 6000);
-	assert_int_equal(storm_retry_after_ms(11000, 1000, UINT32_MAX), 10999);
+	assert_false(storm_add_late(&storm, 1000, 1000, 2000, 2000, 9000));
+	assert_int_equal(storm_left_ms(&storm, 9000), 0);
+	assert_true(storm_add_late(&storm, 1000, 1000, 2000, 500, 9000));
+	assert_int_equal(storm_left_ms(&storm, 9000), 1500);
+	assert_int_equal(storm.displaced, 750);
+	storm = (struct storm){ 0 };
+	assert_true(storm_add_late(&storm, 10000, 1000, 2000, 4000, 9000));
+	assert_int_equal(storm_left_ms(&storm, 9000), 6000);
+	assert_int_equal(storm.displaced, 6000);
+	assert_true(storm_add_late(&storm, 10000, 100, 2000, 4000, 9000));
+	assert_int_equal(storm_left_ms(&storm, 9000), 12000);
+}
+
+/* The next leader's window is as long as that of one who had stayed. */
+static void
+test_resume(void **state)
+{
+	struct storm storm = { 0 }, next;
+
+	(void)state;
+	storm_add(&storm, 1000, 100, 1000, 5000);
+	storm_resume(&next, &storm, 7500, 1000);
+	assert_int_equal(storm_left_ms(&next, 1000), 7500);
+	assert_int_equal(storm_outstanding(&next, 1000), 750);
+	assert_int_equal(storm_outstanding(&next, 6000), 250);
+	storm_add(&storm, 1000, 10, 1000, 7500);
+	storm_add(&next, 1000, 10, 1000, 1000);
+	assert_int_equal(next.displaced, storm.displaced);
+	assert_int_equal(next.window_ms, storm.window_ms);
+	/* The clock of Redis has been set back by a day. */
+	storm_resume(&next, &storm, 86400000, 1000);
+	assert_int_equal(next.window_ms, STORM_WINDOW_MAX_MS);
+	assert_int_equal(next.displaced, storm.displaced);
+	/* One that says nothing of itself. */
+	storm = (struct storm){ 0 };
+	storm_resume(&next, &storm, 5000, 0);
+	assert_int_equal(storm_left_ms(&next, 0), 5000);
+	assert_int_equal(storm_outstanding(&next, 0), 0);
 }
 
 static void
@@ -135,8 +163,9 @@ main(void)
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_outstanding),
 		cmocka_unit_test(test_storm_in_a_storm),
-		cmocka_unit_test(test_spread_keeps_the_budget),
-		cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_those_who_come_back_are_no_others),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_bucket),
 	};
 
