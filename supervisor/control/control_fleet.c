@@ -158,6 +158,25 @@ add_leader(json_t *json, const struct fleet *fleet)
 	json_object_set_new(json, "age_ms", age_json(fleet));
 }
 
+/* Of those that admit clients, for the share that is configured. */
+static json_int_t
+nodes_missing(const struct fleet *fleet, const struct blast_rules *rules)
+{
+	uint64_t capacity[FLEET_MEMBERS_MAX], missing;
+	size_t i, n = 0;
+
+	for (i = 0; i < fleet->members.count; i++) {
+		const struct fleet_member *member = &fleet->members.all[i];
+
+		if (member->state == MEMBER_HEALTHY ||
+		    member->state == MEMBER_JOINING)
+			capacity[n++] = member->capacity;
+	}
+	missing = blast_radius_nodes_missing(rules, capacity, n,
+	    fleet->summary.held);
+	return missing < INT32_MAX ? (json_int_t)missing : INT32_MAX;
+}
+
 json_t *
 control_fleet_json(const struct supervisor *sup)
 {
@@ -170,7 +189,7 @@ control_fleet_json(const struct supervisor *sup)
 	json_t *json;
 
 	json = json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:o, s:I, s:s,"
-			 " s:f, s:i, s:I}",
+			 " s:f, s:I}",
 	    "fleet", sup->conf.settings.redis.fleet, "place",
 	    fleet_place_name(fleet->place), "leads",
 	    leader_leads(&fleet->leader, now), "redis",
@@ -180,8 +199,7 @@ control_fleet_json(const struct supervisor *sup)
 	    control_text(summary->hold), "storm_left_ms",
 	    (json_int_t)fleet_storm_left_ms(sup), "partition",
 	    partition_verdict_name(fleet->cut.state.verdict), "fraction",
-	    rules.fraction, "nodes_needed",
-	    (int)blast_radius_nodes_needed(&rules), "limit",
+	    rules.fraction, "limit",
 	    (json_int_t)atomic_load(&sup->node.shared->capacity));
 	if (json != NULL) {
 		json_object_set_new(json, "max_failovers_per_hour",
@@ -191,6 +209,8 @@ control_fleet_json(const struct supervisor *sup)
 		    json_integer((json_int_t)rules.floor));
 		json_object_set_new(json, "held_needed",
 		    json_integer((json_int_t)blast_radius_held_needed(&rules)));
+		json_object_set_new(json, "nodes_missing",
+		    json_integer(nodes_missing(fleet, &rules)));
 		add_leader(json, fleet);
 		add_shares(json, fleet);
 		add_handshakes(json, sup);

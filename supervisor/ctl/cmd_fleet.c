@@ -143,16 +143,19 @@ static void
 put_blast_radius(const json_t *fleet, struct textbuf *out)
 {
 	long long needed = (long long)ctl_int(fleet, "held_needed");
+	long long missing = (long long)ctl_int(fleet, "nodes_missing");
+	const char *and = ", for which it takes";
 
-	textbuf_printf(out,
-	    "%.3g %% effective, %.3g %% configured, for which it takes %lld "
-	    "nodes",
+	textbuf_printf(out, "%.3g %% effective, %.3g %% configured",
 	    100 * ctl_real(fleet, "effective"),
-	    100 * ctl_real(fleet, "fraction"),
-	    (long long)ctl_int(fleet, "nodes_needed"));
+	    100 * ctl_real(fleet, "fraction"));
+	if (missing > 0) {
+		textbuf_printf(out, "%s %lld more nodes", and, missing);
+		and = " and";
+	}
 	if ((long long)ctl_int(fleet, "held") < needed)
 		textbuf_printf(out,
-		    " and %lld connections (any node may hold %lld)", needed,
+		    "%s %lld connections (any node may hold %lld)", and, needed,
 		    (long long)ctl_int(fleet, "floor"));
 	textbuf_printf(out, "; largest share now %.3g %%",
 	    100 * ctl_real(fleet, "largest_share"));

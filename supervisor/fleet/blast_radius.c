@@ -129,13 +129,21 @@ blast_radius_held_needed(const struct blast_rules *rules)
 	    ceil((double)rules->floor / rules->fraction - ROUNDING));
 }
 
-uint32_t
-blast_radius_nodes_needed(const struct blast_rules *rules)
+uint64_t
+blast_radius_nodes_missing(const struct blast_rules *rules,
+    const uint64_t *capacity, size_t count, uint64_t held)
 {
-	double nodes;
+	/* Without connections yet: as many as there may ever be. */
+	double all = held > 0 ? (double)held : COUNT_MAX;
+	double share = rules->fraction * all,
+	       missing = all * (1 + rules->slack);
+	size_t i;
 
 	if (!(rules->fraction > 0))
-		return UINT32_MAX;
-	nodes = ceil((1 + rules->slack) / rules->fraction - ROUNDING);
-	return nodes < (double)UINT32_MAX ? (uint32_t)nodes : UINT32_MAX;
+		return UINT64_MAX;
+	for (i = 0; i < count; i++)
+		missing -= held > 0 && (double)capacity[i] < share ?
+		    (double)capacity[i] :
+		    share;
+	return to_count(ceil(missing / share - ROUNDING));
 }

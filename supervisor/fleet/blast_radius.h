@@ -56,8 +56,14 @@ uint64_t blast_radius_limit(const struct blast_rules *rules, uint64_t capacity,
 double blast_radius_effective(const uint64_t *limits, const uint64_t *counts,
     size_t count, uint64_t held);
 
-/* Equal nodes that it takes to reach the fraction: (1 + slack) / fraction. */
-uint32_t blast_radius_nodes_needed(const struct blast_rules *rules);
+/*
+ * How many more nodes it takes beside those of these capacities until none has
+ * to hold more than the fraction; each can hold so much.  The fleet has room
+ * for `held` and the slack then: of equal nodes, all together, it takes
+ * (1 + slack) / fraction.
+ */
+uint64_t blast_radius_nodes_missing(const struct blast_rules *rules,
+    const uint64_t *capacity, size_t count, uint64_t held);
 /* And connections, below which the floor is more than the fraction of them. */
 uint64_t blast_radius_held_needed(const struct blast_rules *rules);
 

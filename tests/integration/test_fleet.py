@@ -377,10 +377,10 @@ def test_limits(fleet):
     clients += [Client(nodes[1], "b"), Client(nodes[2], "c")]
     wait_until(lambda: shown(nodes[0])["held"] >= 4
                and shown(nodes[0])["effective"] == 0.5, 30)
-    assert shown(nodes[0])["nodes_needed"] == 110
+    assert shown(nodes[0])["nodes_missing"] == 107
     text = nodes[0].ctl("fleet").stdout
-    assert "50 % effective, 1 % configured, for which it takes 110 nodes " \
-        "and 200 connections (any node may hold 2); largest" in text
+    assert "50 % effective, 1 % configured, for which it takes 107 more " \
+        "nodes and 200 connections (any node may hold 2); largest" in text
     # Not that of open files.
     assert "of 2, its limit in the fleet (100 configured)\n" in \
         nodes[0].ctl("status").stdout

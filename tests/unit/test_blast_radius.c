@@ -17,6 +17,7 @@
 
 static const struct blast_rules usual = { 0.01, 0.10, 1000 };
 static const struct blast_rules strict = { 0.01, 0.10, 1 };
+static const struct blast_rules wide = { 0.025, 0.10, 1 };
 
 /* Repeatable, so that a failure can be looked at. */
 static uint64_t seed;
@@ -92,19 +93,83 @@ place_or_retry(struct fleet *fleet, uint64_t now_ms)
 }
 
 static void
-test_nodes_needed(void **state)
+test_nodes_missing(void **state)
 {
 	struct blast_rules rules = usual;
+	uint64_t capacity[NODES_MAX];
+	size_t i;
 
 	(void)state;
-	assert_int_equal(blast_radius_nodes_needed(&usual), 110);
+	assert_int_equal(blast_radius_nodes_missing(&usual, NULL, 0, 0), 110);
+	assert_int_equal(blast_radius_nodes_missing(&usual, NULL, 0, 1000000),
+	    110);
+	for (i = 0; i < NODES_MAX; i++)
+		capacity[i] = 50000;
+	assert_int_equal(blast_radius_nodes_missing(&usual, capacity, 3, 0),
+	    107);
+	assert_int_equal(blast_radius_nodes_missing(&usual, capacity, 110,
+			     5000000),
+	    0);
+	assert_int_equal(blast_radius_nodes_missing(&usual, capacity, 128,
+			     5000000),
+	    0);
+	/* Twice as many connections: each of these does half of a share. */
+	assert_int_equal(blast_radius_nodes_missing(&usual, capacity, 110,
+			     10000000),
+	    55);
+	for (i = 10; i < NODES_MAX; i++)
+		capacity[i] = 1000;
+	assert_int_equal(blast_radius_nodes_missing(&usual, capacity, 110,
+			     5000000),
+	    98);
 	rules.fraction = 0.5;
-	assert_int_equal(blast_radius_nodes_needed(&rules), 3);
+	assert_int_equal(blast_radius_nodes_missing(&rules, NULL, 0, 7), 3);
 	rules.slack = 0.2;
 	rules.fraction = 0.02;
-	assert_int_equal(blast_radius_nodes_needed(&rules), 60);
+	assert_int_equal(blast_radius_nodes_missing(&rules, NULL, 0, 7), 60);
 	rules.fraction = 0;
-	assert_int_equal(blast_radius_nodes_needed(&rules), UINT32_MAX);
+	assert_true(
+	    blast_radius_nodes_missing(&rules, NULL, 0, 7) == UINT64_MAX);
+}
+
+/* With so many more of any size that does, and not with one less. */
+static void
+test_missing_nodes_do(void **state)
+{
+	uint64_t capacity[NODES_MAX], limit[NODES_MAX], none[NODES_MAX] = { 0 };
+	uint64_t held, level;
+	size_t i, n, more, tried = 0;
+	int turn;
+
+	(void)state;
+	for (turn = 0; turn < 1000; turn++) {
+		seed = 3 + (uint64_t)turn;
+		/* Not to be off by a rounded connection. */
+		held = 100000000 + rnd(100000000);
+		n = rnd(60);
+		for (i = 0; i < n; i++)
+			capacity[i] = rnd(4000000);
+		more = blast_radius_nodes_missing(&wide, capacity, n, held);
+		if (more == 0)
+			continue;
+		assert_in_range(n + more, 1, NODES_MAX);
+		tried++;
+		for (i = n; i < n + more; i++)
+			capacity[i] = held;
+		for (i = n + more - 1; i <= n + more; i++) {
+			size_t k;
+
+			level = blast_radius_level(capacity, i,
+			    blast_radius_wanted(&wide, held));
+			for (k = 0; k < i; k++)
+				limit[k] = blast_radius_limit(&wide,
+				    capacity[k], held, level);
+			assert_int_equal(blast_radius_effective(limit, none, i,
+					     held) <= wide.fraction + 1e-7,
+			    i == n + more);
+		}
+	}
+	assert_true(tried > 500);
 }
 
 /* So many of these nodes are not enough while each may hold the floor. */
@@ -361,7 +426,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nodes_needed),
+		cmocka_unit_test(test_nodes_missing),
+		cmocka_unit_test(test_missing_nodes_do),
 		cmocka_unit_test(test_held_needed),
 		cmocka_unit_test(test_the_promise),
 		cmocka_unit_test(test_water_filling),
