@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #define EVENT_LOG_SIZE 1000u
+/* What a verdict on a node rests on, with the ids of three nodes. */
+#define EVENT_TEXT_SIZE 640
 
 struct event_entry {
 	uint64_t seq; /* from 1, without gaps */
@@ -18,7 +20,7 @@ struct event_entry {
 	int slot; /* -1: none */
 	char kind[32];
 	char client[104];
-	char text[160];
+	char text[EVENT_TEXT_SIZE];
 };
 
 struct event_log {

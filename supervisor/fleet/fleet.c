@@ -60,7 +60,7 @@ void
 fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value)
 {
-	char line[160];
+	char line[EVENT_TEXT_SIZE];
 
 	(void)snprintf(line, sizeof(line), "node %s%s%s", node,
 	    text[0] == '\0' ? "" : " ", text);

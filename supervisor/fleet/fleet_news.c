@@ -68,7 +68,7 @@ static void
 take(struct fleet *fleet, const struct redisReply *item)
 {
 	struct news news = read_fields(redis_reply_at(item, 1));
-	char line[160];
+	char line[EVENT_TEXT_SIZE];
 
 	if (news.kind[0] == '\0' || is_ours(fleet, &news))
 		return;

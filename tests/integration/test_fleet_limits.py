@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Limits, storms and shares of a fleet, of which most nodes are only leases."""
+import re
+
 # pylint: disable=unused-import
 from node import wait_until
-from test_fleet import events, fleet, leader_of, redis, shown
+from redis_server import free_port
+from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
 from test_fleet_observer import beat, now_ms
 from wire import Client, Refused
 
@@ -129,3 +132,22 @@ def test_no_more_than_the_limit(fleet, redis):
     for client in clients:
         assert client.echo("still here")
         client.close()
+
+
+def test_verdicts_on_long_names(start, redis):
+    """What a verdict rests on is not cut, in the events of any node."""
+    names, ghost = ["a" * 60, "b" * 60], "c" * 60
+    nodes = [start({**FAST, "redis.url": redis.url, "node.id": name},
+                   is_started=False) for name in names]
+    for node in nodes:
+        node.spawn()
+    for node in nodes:
+        node.wait_ready()
+    leader = leader_of(nodes)
+    wait_until(lambda: states(leader) == dict.fromkeys(names, "healthy"), 20)
+    beat(redis, ghost, peer=f"127.0.0.1 {free_port()}", lease=500, count=3)
+    by = leader.settings["node.id"]
+    said = (f"node_dead node {ghost} with 3 connections, no lease for \\d+ ms, "
+            f"peer port refused, seen by {by} and by {names[by == names[0]]}")
+    for node in nodes:
+        wait_until(lambda n=node: re.search(said, n.ctl("events").stdout), 30)
