@@ -9,6 +9,7 @@ import time
 import pytest
 
 import process
+from crowd import Crowd
 from node import ControlError, LONG, PATIENCE, wait_until
 from redis_server import FakeRedis, Redis
 from wire import Client
@@ -212,28 +213,53 @@ def test_node_dies(fleet, redis):
     wait_until(lambda: states(leader)[name] == "healthy", 30)
 
 
+def routed(redis):
+    """client -> node, as Redis has it."""
+    keys = redis("KEYS", "user-route:*")
+    return dict(zip((key.partition(":")[2] for key in keys),
+                    redis("MGET", *keys) if keys else ()))
+
+
 def test_supervisor_stays_away(fleet, redis):
-    """The relay renews the lease: no client, no route, no verdict."""
-    nodes = fleet(3, **{"membership.lease": "4s"})
+    """The relay renews the lease, and writes it anew when Redis has lost it:
+    no client, no route, no verdict.  For a minute, or for longer than the
+    lease."""
+    away_ms, clients = (60000, 2000) if LONG else (6000, 20)
+    nodes = fleet(3, **{"membership.lease": "4s",
+                        "blast_radius.floor": clients})
     leader = leader_of(nodes)
     away = next(node for node in nodes if node is not leader)
     name = away.settings["node.id"]
-    with Client(away, "stays") as client:
-        wait_until(lambda: redis("GET", "user-route:stays") == name, 20)
-        beat = int(redis("HGET", f"{{main}}:node:{name}", "beat"))
+    key = f"{{main}}:node:{name}"
+    routes = {f"c{i}": name for i in range(clients)}
+    with Crowd(away, clients) as crowd:
+        wait_until(lambda: routed(redis) == routes, 20)
+        beat = int(redis("HGET", key, "beat"))
+        lease = redis("HMGET", key, "incarnation", "peer", "lease")
         away.kill_supervisor()
-        # Longer than its lease.
-        wait_until(lambda: int(redis("HGET", f"{{main}}:node:{name}", "beat"))
-                   > beat + 6000, 40)
+        wait_until(lambda: "lease_kept" in away.log(), 20)
+        redis("FLUSHALL")
+        wait_until(lambda: redis("EXISTS", key), 20, "a new lease")
+        assert redis("HMGET", key, "incarnation", "peer", "lease") == lease
+        while int(redis("HGET", key, "beat")) < beat + away_ms:
+            crowd.pump(0.5)
         # It may have been suspect in between, on a busy machine, never dead.
-        wait_until(lambda: states(leader)[name] == "healthy", 20)
-        assert redis("GET", "user-route:stays") == name
+        wait_until(lambda: states(leader).get(name) == "healthy", 20)
+        wait_until(lambda: routed(redis) == routes, 20, "all routes")
+        assert redis("HGET", key, "count") == str(clients)
         assert not [e for e in events(redis) if e["kind"] == "node_dead"]
         first = peer_line(redis, name)
         assert first[:2] == ["holdfast-peer", "1"]
         assert first[4:] == ["unsupervised", name, "main"]
         away.start()
-        assert client.echo("still here")
+        crowd.ping()
+
+        def all_answer():
+            crowd.pump(0.1)
+            return all(member.ponged_at for member in crowd.members)
+
+        wait_until(all_answer, 20)
+        assert len(crowd.left()) == clients
         wait_until(lambda: "lease_returned" in away.log(), 30)
         wait_until(lambda: peer_line(redis, name) ==
                    [*first[:3], peer_line(redis, name)[3], "ready", name,

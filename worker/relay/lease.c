@@ -6,7 +6,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
+#include "lib/cidr.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "proto/peer_line.h"
@@ -18,13 +20,27 @@
  * harms nobody. */
 #define AWAY_MS 1500u
 
-/* A lease that the supervisor wrote for these slots, neither ended nor lost,
- * lasts on.  KEYS: node, nodes; ARGV: id, incarnation. */
+/*
+ * A lease that the supervisor wrote for these slots, neither ended nor lost,
+ * lasts on.  One that Redis has lost, in a FLUSHALL or with a failover to an
+ * older replica, is written anew, unless another life of the node holds it: as
+ * fleet_script_renew has it.  KEYS: node, nodes; ARGV: id, incarnation, then
+ * fields and values of a new one.
+ */
 static const char extend[] =
-    "local h=redis.call('HMGET',KEYS[1],'incarnation','state') "
-    "if h[1]~=ARGV[2] or h[2]=='dead' or h[2]=='left' then return 0 end "
+    "local h=redis.call('HMGET',KEYS[1],'incarnation','state','beat','lease') "
     "local t=redis.call('TIME') "
     "local now=t[1]*1000+math.floor(t[2]/1000) "
+    "local over=h[2]=='dead' or h[2]=='left' "
+    "if h[1]==ARGV[2] then "
+    "  if over then return 0 end "
+    "else "
+    "  if h[1] and not over and"
+    "    now-(tonumber(h[3]) or 0)<(tonumber(h[4]) or 0) then return 0 end "
+    "  redis.call('DEL',KEYS[1]) "
+    "  redis.call('HSET',KEYS[1],'incarnation',ARGV[2],unpack(ARGV,3)) "
+    "  redis.call('PEXPIRE',KEYS[1],86400000) "
+    "end "
     "redis.call('HSET',KEYS[1],'beat',now) "
     "redis.call('ZADD',KEYS[2],now,ARGV[1]) return 1";
 
@@ -44,18 +60,56 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		lease->heard_ms = clock_mono_ms();
 }
 
+/* What the supervisor would say, as far as the node's memory tells. */
+static const char *
+state_of(const struct node_shared *shared, uint64_t incarnation)
+{
+	if (atomic_load(&shared->purged) != incarnation)
+		return "joining";
+	return atomic_load(&shared->draining) != 0 ? "draining" : "healthy";
+}
+
+/* "10.0.0.4 8083"; "": there is no peer port. */
+static void
+peer_of(struct worker *worker, char *out, size_t size)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct ipaddr address;
+	char text[IPADDR_TEXT_SIZE];
+	uint16_t port;
+	int fd = worker_fd(worker, SLOT_FD_PEER_LISTENER, 0);
+
+	out[0] = '\0';
+	if (fd == -1 || getsockname(fd, (struct sockaddr *)&sa, &len) == -1 ||
+	    ipaddr_from_sockaddr((struct sockaddr *)&sa, &address, &port) != 0)
+		return;
+	(void)ipaddr_format(&address, text);
+	(void)snprintf(out, size, "%s %u", text, (unsigned)port);
+}
+
 static void
 renew(struct lease *lease, uint64_t incarnation)
 {
 	struct relay *relay = lease->relay;
-	const struct settings *set = &relay->worker->settings;
+	struct worker *worker = relay->worker;
+	const struct settings *set = &worker->settings;
 	char node[REDIS_NAMES_MAX], nodes[REDIS_NAMES_MAX];
-	char what[160], hex[24];
+	char what[160], hex[24], ms[24], peer[80], capacity[16], count[16];
 	const char *words[] = { "EVAL", extend, "2", node, nodes, set->node.id,
-		hex, NULL };
+		hex, "state", state_of(worker->node.shared, incarnation),
+		"lease", ms, "peer", peer, "region", set->node.region,
+		"capacity", capacity, "count", count, NULL };
 
 	(void)snprintf(what, sizeof(what), "node:%s", set->node.id);
 	(void)snprintf(hex, sizeof(hex), "%016" PRIx64, incarnation);
+	(void)snprintf(ms, sizeof(ms), "%" PRIu64,
+	    set->fleet.membership.lease_ms);
+	(void)snprintf(capacity, sizeof(capacity), "%" PRIu32,
+	    set->node.capacity);
+	(void)snprintf(count, sizeof(count), "%" PRIu32,
+	    node_connections(&worker->node));
+	peer_of(worker, peer, sizeof(peer));
 	redis_names_fleet(&set->redis, what, node);
 	redis_names_fleet(&set->redis, "nodes", nodes);
 	/* The next tick tries again. */
