@@ -325,6 +325,12 @@ redis_link_pending(const struct redis_link *link)
 }
 
 uint64_t
+redis_link_owed_ms(const struct redis_link *link)
+{
+	return link->first == NULL ? 0 : clock_mono_ms() - link->first->sent_ms;
+}
+
+uint64_t
 redis_link_ups(const struct redis_link *link)
 {
 	return link->ups;

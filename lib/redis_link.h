@@ -82,6 +82,8 @@ int redis_link_command(struct redis_link *, redis_link_cb *cb, void *arg,
 
 enum redis_link_state redis_link_state(const struct redis_link *);
 uint32_t redis_link_pending(const struct redis_link *);
+/* For how long the reply that comes next has been owed; 0: none is. */
+uint64_t redis_link_owed_ms(const struct redis_link *);
 /* Times it became ready. */
 uint64_t redis_link_ups(const struct redis_link *);
 /* Error replies so far. */

@@ -14,6 +14,7 @@
 
 #define MAX_PENDING 16384u /* replies owed */
 #define MAX_WORDS   24
+#define SLOW_PARTS  8u /* of redis.command_timeout */
 
 /* What is no news would be the same again and again. */
 static void
@@ -352,6 +353,17 @@ backplane_has_room(const struct backplane *backplane, uint32_t commands)
 {
 	return backplane->commands != NULL &&
 	    redis_link_pending(backplane->commands) + commands <= MAX_PENDING;
+}
+
+bool
+backplane_is_slow(const struct backplane *backplane)
+{
+	const struct settings_redis *set =
+	    &backplane->relay->worker->settings.redis;
+
+	return backplane->commands != NULL &&
+	    redis_link_owed_ms(backplane->commands) >
+	    set->command_timeout_ms / SLOW_PARTS;
 }
 
 void

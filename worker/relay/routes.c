@@ -264,6 +264,8 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	worker_beat(routes->relay->worker);
+	if (backplane_is_slow(&routes->relay->backplane))
+		rc = -EAGAIN;
 	while (rc == 0 && routes->is_up && starts++ < STARTS_AT_ONCE &&
 	    routes->under_way < ROUTES_IN_FLIGHT) {
 		op = pop(routes);
@@ -279,10 +281,12 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 		routes->under_way--;
 		push(routes, op);
 	}
+	if (routes->queued == 0)
+		return;
 	/* Replies call again when there is no room for more. */
 	if (rc != 0)
 		evtimer_add(routes->pump, &busy_pause);
-	else if (routes->queued > 0 && routes->under_way < ROUTES_IN_FLIGHT)
+	else if (routes->under_way < ROUTES_IN_FLIGHT)
 		event_active(routes->pump, EV_TIMEOUT, 0);
 }
 
@@ -312,7 +316,7 @@ routes_touch(struct routes *routes, const char *client, size_t len)
 bool
 routes_has_room(const struct routes *routes)
 {
-	return routes->queued < ROUTES_IN_FLIGHT;
+	return routes->queued < ROUTES_ROOM;
 }
 
 bool

@@ -21,7 +21,10 @@
 #include "worker/relay/routes_sync.h"
 
 #define ROUTES_MAX_OPS	 32768u /* a power of two */
-#define ROUTES_IN_FLIGHT 4096u
+/* All nodes of a fleet may do this at once, and Redis takes one after another:
+ * what is under way of all of them has to be done within a deadline. */
+#define ROUTES_IN_FLIGHT 256u
+#define ROUTES_ROOM	 4096u /* that may be queued by who can wait */
 #define ROUTES_NONE	 UINT32_MAX
 
 struct route_op {
