@@ -39,6 +39,14 @@ def forge(redis, client, node, when="2020-01-01T00:00:00.000Z"):
     redis("SET", f"user-route:{client}", node)
 
 
+def allow(redis, is_allowed):
+    """Whether nodes may touch routes; our own connection may."""
+    redis("ACL", "SETUSER", "test", "on", "nopass", "~*", "&*", "+@all")
+    redis("AUTH", "test", "")
+    redis("ACL", "SETUSER", "default", "resetkeys", *(
+        ["~*"] if is_allowed else ["~{main}*", "~node-clients:*", "~inbox:*"]))
+
+
 def close_code(client):
     """The code that the client is closed with, or None."""
     try:
@@ -144,6 +152,19 @@ def test_earlier_life_is_purged(fleet, redis):
     wait_until(lambda: is_synced(node))
     wait_until(lambda: not registered(redis, "a"))
     assert routes(redis) == {"moved": "b"}
+
+
+def test_registration_outlives_its_route(fleet, redis):
+    """A route that may not be removed now is found again."""
+    node = fleet()
+    with Client(node, "alice"):
+        wait_until(lambda: route(redis, "alice") == "a")
+        allow(redis, False)
+    wait_until(lambda: "NOPERM" in node.log())
+    assert set(registered(redis, "a")) == {"alice"}
+    allow(redis, True)
+    wait_until(lambda: route(redis, "alice") is None)
+    wait_until(lambda: not registered(redis, "a"))
 
 
 def flush(redis, _):

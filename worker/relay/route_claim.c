@@ -265,21 +265,29 @@ on_unregistered(const struct redisReply *reply, enum redis_fault fault,
 	struct route_claim *claim = arg;
 
 	(void)reply;
-	if (fault == REDIS_FAULT_NONE)
-		fault = claim->fault;
 	if (fault != REDIS_FAULT_NONE)
 		fail(claim, fault);
 	else
 		end(claim, ROUTE_GONE);
 }
 
+/* Only behind that: a route without its registration would be found by nobody.
+ * A key that holds anything else than a string is no route of ours. */
 static void
 on_deleted(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct route_claim *claim = arg;
+	char key[REDIS_NAMES_MAX];
+	const char *const words[] = { "HDEL", key, claim->client, NULL };
 
 	(void)reply;
-	first_reply(claim, fault);
+	if (fault != REDIS_FAULT_NONE && fault != REDIS_FAULT_WRONGTYPE) {
+		fail(claim, fault);
+		return;
+	}
+	crash_mark();
+	redis_names_node_clients(names(claim), claim->node, key);
+	step(claim, ask_redis(claim, on_unregistered, words));
 }
 
 int
@@ -288,19 +296,7 @@ route_claim_give_back(struct route_claim *claim)
 	char key[REDIS_NAMES_MAX];
 	const char *const words[] = { "EVAL", delete_script, "1", key,
 		claim->node, NULL };
-	const char *const second[] = { "HDEL", key, claim->client, NULL };
-	int rc;
 
-	claim->fault = REDIS_FAULT_NONE;
-	claim->is_alone = false;
 	redis_names_user_route(names(claim), claim->client, key);
-	if (!backplane_has_room(&claim->relay->backplane, 2))
-		return -EAGAIN;
-	rc = ask_redis(claim, on_deleted, words);
-	if (rc != 0)
-		return rc;
-	crash_mark();
-	redis_names_node_clients(names(claim), claim->node, key);
-	claim->is_alone = ask_redis(claim, on_unregistered, second) != 0;
-	return 0;
+	return ask_redis(claim, on_deleted, words);
 }
