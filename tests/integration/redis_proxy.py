@@ -4,7 +4,8 @@ import socket
 import threading
 import time
 
-CHUNK = 512
+PIECE = 512  # of what has a rate
+CHUNK = 1 << 20
 
 
 class Proxy:
@@ -41,7 +42,8 @@ class Proxy:
 
     def copy(self, source, target, is_reply):
         try:
-            while data := source.recv(CHUNK):
+            while data := source.recv(
+                    PIECE if is_reply and self.rate else CHUNK):
                 if is_reply:
                     time.sleep(self.delay + (
                         len(data) / self.rate if self.rate else 0))

@@ -167,6 +167,25 @@ def test_registration_outlives_its_route(fleet, redis):
     wait_until(lambda: not registered(redis, "a"))
 
 
+def test_joins_when_it_has_purged(fleet, redis):
+    """What was found of an earlier life is not yet gone."""
+    forge(redis, "old", "a")
+    allow(redis, False)
+    node = fleet(is_started=False)
+    node.start()
+    wait_until(lambda: "NOPERM" in node.log())
+    wait_until(lambda: redis("HGET", "{main}:node:a", "state"))
+    for _ in range(3):
+        before = node.metric("route_resyncs_total")
+        wait_until(lambda seen=before: node.metric(
+            "route_resyncs_total") > seen)
+    assert redis("HGET", "{main}:node:a", "state") == "joining"
+    assert redis("HEXISTS", "node-clients:a", "old")
+    allow(redis, True)
+    wait_until(lambda: redis("HGET", "{main}:node:a", "state") == "healthy")
+    assert not registered(redis, "a") and not routes(redis)
+
+
 def flush(redis, _):
     redis("FLUSHALL")
 

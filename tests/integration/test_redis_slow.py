@@ -47,3 +47,22 @@ def test_its_own_work_is_paced(node, proxy, redis):
         assert len(redis("KEYS", "user-route:*")) == MANY
         assert node.metric("redis_failures_total") == failures
         proxy.rate = 0
+
+
+def test_it_ends_while_clients_come_and_go(node, proxy, redis):
+    """There is always something under way, and Redis is flushed meanwhile."""
+    with Load(node, "hold", "-c", 200, "-t", 100, "-n", 64) as load, \
+            Load(node, "storm", "-n", 32, "-r", 400, "-t", 0):
+        assert load.wait_ready() == 200
+        wait_until(lambda: redis("HLEN", "node-clients:a") >= 200)
+        wait_until(lambda: is_synced(node))
+        proxy.delay = 0.1
+        before, done = node.metric("route_resyncs_total"), syncs(node)
+        redis("FLUSHALL")
+        wait_until(lambda: node.metric("route_resyncs_total") > before)
+        redis("FLUSHALL")
+        wait_until(lambda: node.metric("route_resyncs_total") > before + 1)
+        wait_until(lambda: syncs(node) > done)
+        proxy.delay = 0
+    wait_until(lambda: redis("HLEN", "node-clients:a") == 0)
+    assert not redis("KEYS", "user-route:*")

@@ -15,6 +15,7 @@
 #include "worker/relay/rivals.h"
 
 #define STARTS_AT_ONCE 512u /* in one turn of the loop */
+#define ODD_TRIES      100u /* some 10 ms apart, or more */
 
 _Static_assert(offsetof(struct route_op, claim) == 0,
     "a claim's address is its operation's");
@@ -95,10 +96,20 @@ add(struct routes *routes, const char *client, size_t len)
 	memset(op, 0, sizeof(*op));
 	memcpy(op->claim.client, client, len);
 	op->claim.client_len = (uint32_t)len;
+	op->epoch = routes->epoch;
 	head = bucket(routes, client, len);
 	op->next_in_bucket = *head;
 	*head = at;
 	return op;
+}
+
+/* What is still to be done for it was asked for after the mark. */
+static void
+reach_mark(struct routes *routes, struct route_op *op)
+{
+	if (op->epoch != routes->epoch)
+		routes->unmarked--;
+	op->epoch = routes->epoch;
 }
 
 static void
@@ -107,6 +118,7 @@ forget(struct routes *routes, struct route_op *op)
 	uint32_t at = (uint32_t)(op - routes->ops);
 	uint32_t *link;
 
+	reach_mark(routes, op);
 	link = bucket(routes, op->claim.client, op->claim.client_len);
 	while (*link != at)
 		link = &routes->ops[*link].next_in_bucket;
@@ -163,8 +175,10 @@ finish(struct routes *routes, struct route_op *op, bool again)
 {
 	routes->under_way--;
 	op->is_under_way = false;
+	op->tries = 0;
 	if ((again || op->again) && routes->is_up) {
 		op->again = false;
+		reach_mark(routes, op);
 		push(routes, op);
 	} else {
 		forget(routes, op);
@@ -183,6 +197,7 @@ failed(struct routes *routes, const struct route_op *op)
 		break;
 	default:
 		counter_add(counters(routes), COUNTER_ROUTES_FAILED, 1);
+		routes_sync_failed(&routes->sync);
 		log_warn("route_failed",
 		    "the client cannot be reached through other nodes",
 		    log_text("client", op->claim.client),
@@ -233,7 +248,8 @@ take(struct route_op *op, const struct record_view *view)
 	return rc;
 }
 
-/* What the tables say of the client now is what is written. */
+/* What the tables say of the client now is what is written.  -EBUSY: its record
+ * is being written. */
 static int
 begin(struct routes *routes, struct route_op *op)
 {
@@ -250,7 +266,22 @@ begin(struct routes *routes, struct route_op *op)
 	    op->claim.client_len, &slot, &view);
 	if (rc == 0)
 		return take(op, &view);
-	return rc == -ENOENT ? route_claim_give_back(&op->claim) : -EAGAIN;
+	return rc == -ENOENT ? route_claim_give_back(&op->claim) : -EBUSY;
+}
+
+/* It could not begin.  A record may stay as it is for as long as its gateway
+ * stands still: that is not waited for here. */
+static void
+put_back(struct routes *routes, struct route_op *op, int rc)
+{
+	op->is_under_way = false;
+	routes->under_way--;
+	if (rc != -EBUSY || ++op->tries < ODD_TRIES) {
+		push(routes, op);
+		return;
+	}
+	forget(routes, op);
+	routes_sync_skipped(&routes->sync);
 }
 
 static void
@@ -275,11 +306,8 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 		op->is_under_way = true;
 		routes->under_way++;
 		rc = begin(routes, op);
-		if (rc == 0)
-			continue;
-		op->is_under_way = false;
-		routes->under_way--;
-		push(routes, op);
+		if (rc != 0)
+			put_back(routes, op, rc);
 	}
 	if (routes->queued == 0)
 		return;
@@ -319,10 +347,17 @@ routes_has_room(const struct routes *routes)
 	return routes->queued < ROUTES_ROOM;
 }
 
-bool
-routes_is_idle(const struct routes *routes)
+void
+routes_mark(struct routes *routes)
 {
-	return routes->queued == 0 && routes->under_way == 0;
+	routes->epoch++;
+	routes->unmarked = routes->queued + routes->under_way;
+}
+
+bool
+routes_mark_is_reached(const struct routes *routes)
+{
+	return routes->unmarked == 0;
 }
 
 void

@@ -20,7 +20,7 @@
 #include "worker/relay/route_claim.h"
 #include "worker/relay/routes_sync.h"
 
-#define ROUTES_MAX_OPS	 32768u /* a power of two */
+#define ROUTES_MAX_OPS 32768u /* a power of two */
 /* All nodes of a fleet may do this at once, and Redis takes one after another:
  * what is under way of all of them has to be done within a deadline. */
 #define ROUTES_IN_FLIGHT 256u
@@ -30,7 +30,9 @@
 struct route_op {
 	struct route_claim claim; /* holds the client id from the beginning */
 	uint32_t next_in_bucket;
-	uint32_t next; /* in the queue, or of the free ones */
+	uint32_t next;	/* in the queue, or of the free ones */
+	uint32_t epoch; /* of the routes, when it was asked for */
+	uint32_t tries; /* that met a record which is being written */
 	bool is_under_way;
 	bool again; /* touched meanwhile */
 };
@@ -46,6 +48,8 @@ struct routes {
 	uint32_t first, last; /* of the queue */
 	uint32_t queued;
 	uint32_t under_way;
+	uint32_t epoch;	   /* routes_mark()s */
+	uint32_t unmarked; /* operations from before the last of them */
 	bool is_up;
 	struct routes_sync sync;
 };
@@ -61,7 +65,10 @@ void routes_link(struct routes *, bool is_up);
 void routes_touch(struct routes *, const char *client, size_t len);
 /* Touches that may wait: false when there is little room left for others. */
 bool routes_has_room(const struct routes *);
-bool routes_is_idle(const struct routes *);
+/* Draws a line; is all done that was asked for before the last one?  What comes
+ * meanwhile, from clients that never stop coming and going, does not count. */
+void routes_mark(struct routes *);
+bool routes_mark_is_reached(const struct routes *);
 
 /* Events may have been missed: everything is compared with the tables. */
 void routes_resync(struct routes *, const char *why);

@@ -66,7 +66,8 @@ begin(struct routes_sync *sync)
 	const char *const words[] = { "SET", key, sync->mark, NULL };
 	struct relay *relay = relay_of(sync);
 
-	sync->again = sync->later = sync->skipped = false;
+	sync->again = sync->later = sync->skipped = sync->waits = false;
+	sync->number++;
 	sync->stuck = 0;
 	sync->slot = sync->rec = 0;
 	sync->done = 0;
@@ -82,6 +83,14 @@ begin(struct routes_sync *sync)
 	counter_add(relay_counters(relay), COUNTER_ROUTE_RESYNCS, 1);
 	enter(sync, SLOT_ROUTES_PURGING);
 	wait_ms(sync, STEP_MS);
+}
+
+/* This part has asked for all that it had to. */
+static void
+wait_for_ops(struct routes_sync *sync)
+{
+	routes_mark(sync->routes);
+	sync->waits = true;
 }
 
 /* ---- what Redis has */
@@ -118,7 +127,9 @@ on_scanned(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	size_t len, i;
 
 	sync->is_scanning = false;
-	if (fault == REDIS_FAULT_LOST || state(sync) != SLOT_ROUTES_PURGING)
+	/* Of a comparison that was begun anew, it says nothing of this one. */
+	if (fault == REDIS_FAULT_LOST || sync->scan_of != sync->number ||
+	    state(sync) != SLOT_ROUTES_PURGING)
 		return;
 	cursor = redis_reply_text(redis_reply_at(reply, 0), &len);
 	if (fault != REDIS_FAULT_NONE || cursor == NULL ||
@@ -130,18 +141,12 @@ on_scanned(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	memcpy(sync->cursor, cursor, len + 1);
 	for (i = 0; i < redis_reply_count(fields); i += 2)
 		check_registered(sync, redis_reply_at(fields, i));
-	if (strcmp(sync->cursor, "0") == 0) {
-		struct node_shared *shared =
-		    relay_of(sync)->worker->node.shared;
-
-		atomic_store(&shared->purged,
-		    atomic_load(&shared->incarnation));
-		enter(sync, SLOT_ROUTES_WRITING);
-	}
+	if (strcmp(sync->cursor, "0") == 0)
+		wait_for_ops(sync);
 }
 
 static void
-purge(struct routes_sync *sync)
+scan(struct routes_sync *sync)
 {
 	struct relay *relay = relay_of(sync);
 	char key[REDIS_NAMES_MAX];
@@ -153,8 +158,29 @@ purge(struct routes_sync *sync)
 		return;
 	redis_names_node_clients(&relay->worker->settings.redis,
 	    relay->worker->settings.node.id, key);
+	sync->scan_of = sync->number;
 	sync->is_scanning = backplane_command(&relay->backplane, on_scanned,
 				sync, words) == 0;
+}
+
+/* What an earlier life has left is gone when its routes are, not when they have
+ * been found. */
+static void
+purge(struct routes_sync *sync)
+{
+	struct node_shared *shared = relay_of(sync)->worker->node.shared;
+
+	if (!sync->waits) {
+		scan(sync);
+		return;
+	}
+	if (!routes_mark_is_reached(sync->routes))
+		return;
+	sync->waits = false;
+	if (!sync->again && !sync->skipped)
+		atomic_store(&shared->purged,
+		    atomic_load(&shared->incarnation));
+	enter(sync, SLOT_ROUTES_WRITING);
 }
 
 /* ---- what the tables have */
@@ -191,8 +217,8 @@ walk_shard(struct routes_sync *sync, const struct table *table,
 	return true;
 }
 
-/* true: all tables are done. */
-static bool
+/* All tables are done. */
+static void
 walk(struct routes_sync *sync)
 {
 	const struct shards *shards = &relay_of(sync)->shards;
@@ -202,10 +228,10 @@ walk(struct routes_sync *sync)
 		if (shards->items[sync->slot].attached &&
 		    !walk_shard(sync, &shards->items[sync->slot].table,
 			&budget))
-			return false;
+			return;
 		sync->rec = 0;
 	}
-	return routes_is_idle(sync->routes);
+	wait_for_ops(sync);
 }
 
 /* Nothing more of this comparison: after a pause the next one begins. */
@@ -214,7 +240,7 @@ abandon(struct routes_sync *sync, uint32_t pause_ms)
 {
 	sync->again = true;
 	sync->later = sync->skipped = false;
-	sync->slot = UINT32_MAX;
+	sync->waits = true;
 	enter(sync, SLOT_ROUTES_WRITING);
 	wait_ms(sync, pause_ms);
 }
@@ -242,7 +268,6 @@ on_step(evutil_socket_t fd, short what, void *arg)
 	struct routes_sync *sync = arg;
 	uint32_t rate = relay_of(sync)->worker->settings.redis.resync_rate;
 	uint64_t now_us = clock_mono_us();
-	bool is_done = false;
 
 	(void)fd;
 	(void)what;
@@ -261,10 +286,12 @@ on_step(evutil_socket_t fd, short what, void *arg)
 	}
 	if (state(sync) == SLOT_ROUTES_PURGING)
 		purge(sync);
-	else if (state(sync) == SLOT_ROUTES_WRITING)
-		is_done = walk(sync);
+	else if (!sync->waits)
+		walk(sync);
 	atomic_store(&shown(sync)->routes_done, sync->done);
-	if (is_done)
+	/* What is asked for again is not waited for: it may never end. */
+	if (state(sync) == SLOT_ROUTES_WRITING && sync->waits &&
+	    (sync->again || routes_mark_is_reached(sync->routes)))
 		synced(sync);
 	else
 		wait_ms(sync, STEP_MS);
@@ -300,6 +327,21 @@ routes_sync_later(struct routes_sync *sync, enum redis_fault fault)
 }
 
 void
+routes_sync_skipped(struct routes_sync *sync)
+{
+	sync->skipped = true;
+	if (state(sync) == SLOT_ROUTES_SYNCED)
+		abandon(sync, LATER_MS);
+}
+
+void
+routes_sync_failed(struct routes_sync *sync)
+{
+	if (state(sync) == SLOT_ROUTES_PURGING)
+		sync->skipped = true;
+}
+
+void
 routes_sync_link(struct routes_sync *sync, bool is_up)
 {
 	event_del(sync->step);
@@ -317,8 +359,8 @@ on_mark(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	struct routes_sync *sync = arg;
 
 	sync->is_asking = false;
-	if (fault == REDIS_FAULT_NONE && !redis_reply_is(reply, sync->mark) &&
-	    state(sync) == SLOT_ROUTES_SYNCED)
+	if (fault == REDIS_FAULT_NONE && sync->mark_of == sync->number &&
+	    !redis_reply_is(reply, sync->mark))
 		routes_sync_begin(sync, "Redis has forgotten our mark");
 }
 
@@ -329,10 +371,11 @@ routes_sync_tick(struct routes_sync *sync)
 	char key[REDIS_NAMES_MAX];
 	const char *const words[] = { "GET", key, NULL };
 
-	if (state(sync) != SLOT_ROUTES_SYNCED || sync->is_asking)
+	if (state(sync) == SLOT_ROUTES_AWAY || sync->is_asking)
 		return;
 	redis_names_routes_mark(&relay->worker->settings.redis,
 	    relay->worker->settings.node.id, key);
+	sync->mark_of = sync->number;
 	sync->is_asking = backplane_command(&relay->backplane, on_mark, sync,
 			      words) == 0;
 }

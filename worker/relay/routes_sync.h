@@ -24,11 +24,15 @@ struct routes_sync {
 	struct event *step;    /* owned; runs while it compares */
 	bool again;	       /* asked for while it was running */
 	bool later;	  /* Redis could not take it: again after a pause */
-	bool skipped;	  /* a record that stayed busy; likewise */
+	bool skipped;	  /* something was left out; likewise */
+	bool waits;	  /* for what it has asked for so far */
 	uint32_t stuck;	  /* tries at the record that is next */
 	bool is_scanning; /* a reply to HSCAN is owed */
 	bool is_asking;	  /* one to GET of the mark */
 	bool told_later;
+	uint32_t number;  /* of the comparison */
+	uint32_t scan_of; /* the one that asked for what is owed */
+	uint32_t mark_of;
 	char cursor[24];
 	char mark[20];
 	uint32_t slot; /* where the walk over the tables stands */
@@ -45,6 +49,11 @@ void routes_sync_link(struct routes_sync *, bool is_up);
 void routes_sync_begin(struct routes_sync *, const char *why);
 /* Something could not be written for now. */
 void routes_sync_later(struct routes_sync *, enum redis_fault);
+/* A record that stayed busy was left out. */
+void routes_sync_skipped(struct routes_sync *);
+/* Something was refused, and is as it was: nothing more is done about it, but
+ * that what an earlier life has left counts as there. */
+void routes_sync_failed(struct routes_sync *);
 void routes_sync_tick(struct routes_sync *);
 
 #endif
