@@ -188,6 +188,9 @@ add_redis(const json_t *status, struct ctl_table *table)
 		snprintf(progress, sizeof(progress),
 		    "%lld of %lld routes written", done,
 		    total > done ? total : done);
+	else if (strcmp(routes, "purging") == 0)
+		snprintf(progress, sizeof(progress),
+		    "%lld registrations looked at", done);
 	else
 		snprintf(progress, sizeof(progress), "routes %s", routes);
 	ctl_table_cell(table, "redis");

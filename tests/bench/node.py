@@ -314,6 +314,13 @@ class Node(Server):
                 if program(keeper) == "holdfast-gateway"
                 for tenant in tree.get(keeper, ())]
 
+    def relay(self):
+        """pid of the relay's tenant."""
+        tree = children()
+        return next(tenant for keeper in tree.get(self.process.pid, ())
+                    if program(keeper) == "holdfast-relay"
+                    for tenant in tree.get(keeper, ()))
+
     def metrics(self):
         """Prometheus samples: the text before the value -> the value."""
         with urllib.request.urlopen(

@@ -61,10 +61,9 @@ on_pushes(bool is_up, const char *why, void *arg)
 		return; /* another relay's are told of */
 	tell(relay, backplane->pushes, "pushes", is_up, why);
 	atomic_store(&relay->worker->slot->redis.pushes_up, is_up);
-	/* Word of newer connections elsewhere may have been missed. */
 	if (!is_up)
 		return;
-	routes_resync(&relay->routes, "the channel is heard again");
+	routes_heard(&relay->routes);
 	canary_linked(&relay->canary, SLOT_PATH_CHANNEL);
 }
 

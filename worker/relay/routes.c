@@ -368,6 +368,13 @@ routes_resync(struct routes *routes, const char *why)
 }
 
 void
+routes_heard(struct routes *routes)
+{
+	if (routes->is_up && !routes_sync_is_before_walk(&routes->sync))
+		routes_resync(routes, "the channel is heard again");
+}
+
+void
 routes_link(struct routes *routes, bool is_up)
 {
 	struct route_op *op;

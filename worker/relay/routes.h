@@ -72,6 +72,8 @@ bool routes_mark_is_reached(const struct routes *);
 
 /* Events may have been missed: everything is compared with the tables. */
 void routes_resync(struct routes *, const char *why);
+/* Word of newer connections elsewhere may have been missed; by now it comes. */
+void routes_heard(struct routes *);
 
 /* Another node's connection of this client was established then: the one of
  * this node is closed if it gives way. */

@@ -20,7 +20,8 @@
 #include "worker/relay/relay.h"
 
 #define STEP_MS	   10
-#define SCAN_COUNT "256"
+#define SCAN_COUNT "1000"
+#define SCAN_SHARE 8	 /* registrations that are read for one route written */
 #define WALK_MAX   8192u /* records, in use or not, in one step */
 #define LATER_MS   1000
 #define STUCK_MAX  100u /* steps, for a record that is being written */
@@ -107,16 +108,19 @@ check_registered(struct routes_sync *sync, const struct redisReply *field)
 	client = redis_reply_text(field, &len);
 	if (client == NULL)
 		return;
-	sync->allowance--;
 	if (!api_client_id_ok(client, len)) {
 		if (strlen(client) == len)
 			route_claim_drop_registration(relay,
 			    relay->worker->settings.node.id, client);
 		return;
 	}
-	if (shards_find(&relay->shards, client, len, &slot, &view) != 0)
-		routes_touch(sync->routes, client, len);
+	if (shards_find(&relay->shards, client, len, &slot, &view) == 0)
+		return;
+	sync->allowance--;
+	routes_touch(sync->routes, client, len);
 }
+
+static void scan(struct routes_sync *);
 
 static void
 on_scanned(const struct redisReply *reply, enum redis_fault fault, void *arg)
@@ -138,11 +142,16 @@ on_scanned(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		    fault != REDIS_FAULT_NONE ? fault : REDIS_FAULT_OTHER);
 		return;
 	}
+	worker_beat(relay_of(sync)->worker);
 	memcpy(sync->cursor, cursor, len + 1);
 	for (i = 0; i < redis_reply_count(fields); i += 2)
 		check_registered(sync, redis_reply_at(fields, i));
+	sync->done += i / 2;
+	sync->allowance -= (int64_t)(i / 2 / SCAN_SHARE);
 	if (strcmp(sync->cursor, "0") == 0)
 		wait_for_ops(sync);
+	else
+		scan(sync);
 }
 
 static void
@@ -180,6 +189,7 @@ purge(struct routes_sync *sync)
 	if (!sync->again && !sync->skipped)
 		atomic_store(&shared->purged,
 		    atomic_load(&shared->incarnation));
+	sync->done = 0;
 	enter(sync, SLOT_ROUTES_WRITING);
 }
 
@@ -307,6 +317,12 @@ routes_sync_begin(struct routes_sync *sync, const char *why)
 		begin(sync);
 	else
 		sync->again = true;
+}
+
+bool
+routes_sync_is_before_walk(const struct routes_sync *sync)
+{
+	return state(sync) == SLOT_ROUTES_PURGING;
 }
 
 void

@@ -47,6 +47,8 @@ int routes_sync_start(struct routes_sync *, struct routes *)
     __attribute__((warn_unused_result));
 void routes_sync_link(struct routes_sync *, bool is_up);
 void routes_sync_begin(struct routes_sync *, const char *why);
+/* Are all connections of this node still to be compared? */
+bool routes_sync_is_before_walk(const struct routes_sync *);
 /* Something could not be written for now. */
 void routes_sync_later(struct routes_sync *, enum redis_fault);
 /* A record that stayed busy was left out. */
