@@ -141,6 +141,26 @@ def test_newer_elsewhere_is_kept(fleet, redis):
     wait_until(lambda: routes(redis) == {"alice": "far"})
 
 
+def test_route_comes_back_to_the_newest(fleet, redis):
+    """Another node has moved the route, over a connection that is older than
+    the one which has come here meanwhile."""
+    node = fleet()
+    with Client(node, "alice") as alice, redis.connect() as ear:
+        wait_until(lambda: route(redis, "alice") == "a")
+        ear("SUBSCRIBE", "channel:b")
+        at = node.api("GET", "/registry/alice").json()["established_at"]
+        forge(redis, "alice", "b")
+        redis("PUBLISH", "channel:a", json.dumps(
+            {"holdfast": "replaced", "client_id": "alice",
+             "gateway_node_id": "b", "established_at": 1577836800000}))
+        wait_until(lambda: route(redis, "alice") == "a")
+        told = json.loads(ear.take()[2])
+        assert told["holdfast"] == "replaced"
+        assert (told["client_id"], told["gateway_node_id"]) == ("alice", "a")
+        assert told["established_at"] % 1000 == int(at[-4:-1])
+        alice.echo("still here")
+
+
 def test_earlier_life_is_purged(fleet, redis):
     """Registrations that this node left behind, however they look."""
     for number in range(1000):

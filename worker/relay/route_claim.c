@@ -5,8 +5,8 @@
  * Take: HSET the registration; SET NX GET the route.  It was free or ours:
  * taken.  It is another node's: HGET what that node has registered.  Nothing:
  * the route is stale.  Something newer: lost.  Else the route is changed from
- * that node to ours if it still is that node's, and that node is told by its
- * channel; if it has changed meanwhile all begins again.
+ * that node to ours if it still is that node's, which is told by its channel;
+ * if it has changed meanwhile all begins again.
  *
  * Scripts are sent as text each time, being shorter than what NOSCRIPT would
  * make us do; Redis keeps them by their text.
@@ -27,6 +27,7 @@
 
 static const char change_script[] =
     "if redis.call('GET',KEYS[1])==ARGV[1] then "
+    "if ARGV[4]~='' then redis.call('PUBLISH',ARGV[3],ARGV[4]) end "
     "redis.call('SET',KEYS[1],ARGV[2]) return 1 end return 0";
 static const char delete_script[] =
     "if redis.call('GET',KEYS[1])==ARGV[1] then "
@@ -107,24 +108,14 @@ on_registered(const struct redisReply *reply, enum redis_fault fault, void *arg)
 /* The rival's node closes the connection that is older.  If it misses this, it
  * was away, and compares its tables with Redis when it is back. */
 static void
-tell_rival(struct route_claim *claim)
+put_replaced(const struct route_claim *claim, struct textbuf *json)
 {
-	char channel[REDIS_NAMES_MAX];
-	const char *words[] = { "PUBLISH", channel, NULL, NULL };
-	struct textbuf json;
-
-	textbuf_init(&json, REPLACED_MAX);
-	textbuf_puts(&json, "{\"holdfast\":\"replaced\",\"client_id\":");
-	textbuf_json(&json, claim->client, claim->client_len);
-	textbuf_puts(&json, ",\"gateway_node_id\":");
-	textbuf_json(&json, claim->node, strlen(claim->node));
-	textbuf_printf(&json, ",\"established_at\":%" PRIu64 "}",
+	textbuf_puts(json, "{\"holdfast\":\"replaced\",\"client_id\":");
+	textbuf_json(json, claim->client, claim->client_len);
+	textbuf_puts(json, ",\"gateway_node_id\":");
+	textbuf_json(json, claim->node, strlen(claim->node));
+	textbuf_printf(json, ",\"established_at\":%" PRIu64 "}",
 	    claim->established_ms);
-	redis_names_channel(names(claim), claim->rival, channel);
-	words[2] = textbuf_text(&json);
-	if (textbuf_error(&json) == 0)
-		backplane_tell(&claim->relay->backplane, words);
-	textbuf_clear(&json);
 }
 
 static void
@@ -135,8 +126,6 @@ on_changed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	if (fault != REDIS_FAULT_NONE) {
 		fail(claim, fault);
 	} else if (redis_reply_integer(reply, 0) == 1) {
-		if (claim->rival_is_known)
-			tell_rival(claim);
 		end(claim, ROUTE_TAKEN);
 	} else if (++claim->tries >= MAX_TRIES) {
 		fail(claim, REDIS_FAULT_BUSY);
@@ -145,15 +134,29 @@ on_changed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	}
 }
 
+/* In one step with the change: when only the reply to it is lost, the route is
+ * found to be ours, and nobody would tell the rival any more. */
 static int
 change(struct route_claim *claim)
 {
-	char key[REDIS_NAMES_MAX];
-	const char *const words[] = { "EVAL", change_script, "1", key,
-		claim->rival, claim->node, NULL };
+	char key[REDIS_NAMES_MAX], channel[REDIS_NAMES_MAX];
+	const char *words[] = { "EVAL", change_script, "1", key, claim->rival,
+		claim->node, channel, "", NULL };
+	struct textbuf json;
+	int rc;
 
+	textbuf_init(&json, REPLACED_MAX);
+	if (claim->rival_is_known) {
+		put_replaced(claim, &json);
+		words[7] = textbuf_text(&json);
+	}
 	redis_names_user_route(names(claim), claim->client, key);
-	return ask_redis(claim, on_changed, words);
+	redis_names_channel(names(claim), claim->rival, channel);
+	rc = textbuf_error(&json);
+	if (rc == 0)
+		rc = ask_redis(claim, on_changed, words);
+	textbuf_clear(&json);
+	return rc;
 }
 
 /* ---- a rival */

@@ -129,7 +129,8 @@ forget(struct routes *routes, struct route_op *op)
 
 /* ---- a newer connection elsewhere */
 
-/* false: the ring is full or the table busy, try again. */
+/* false: it is not closed, and the route has to be looked at: the ring is full,
+ * the table busy, or ours is newer than what has taken its route. */
 static bool
 close_loser(struct routes *routes, const char *client, size_t len,
     const char *by_node, uint64_t established_ms)
@@ -142,9 +143,10 @@ close_loser(struct routes *routes, const char *client, size_t len,
 	rc = shards_find(&relay->shards, client, len, &target.slot, &view);
 	if (rc != 0)
 		return rc != -EAGAIN;
+	/* Another node may have seen the one before it, and moved the route. */
 	if (!registration_gives_way(view.body.established_us / 1000,
 		relay->worker->settings.node.id, established_ms, by_node))
-		return true;
+		return false;
 	target.rec = view.index;
 	target.gen = view.body.gen;
 	if (shards_put_kick(&relay->shards, &target, 0, RIVALS_CODE,
@@ -162,7 +164,6 @@ routes_replaced(struct routes *routes, const char *client, size_t len,
 {
 	if (strcmp(by_node, routes->relay->worker->settings.node.id) == 0)
 		return;
-	/* A look at the route tells the same later. */
 	if (!close_loser(routes, client, len, by_node, established_ms))
 		routes_touch(routes, client, len);
 	shards_wake(&routes->relay->shards);
