@@ -320,6 +320,23 @@ def test_refusals(fleet, redis):
     assert node.restarts("fault") == 0
 
 
+def test_registrations_key_is_anothers(fleet, redis):
+    """Routes are there all the same; one line tells, not one a client."""
+    node = fleet()
+    wait_until(lambda: is_synced(node))
+    redis("SET", "node-clients:a", "x")
+    clients = [Client(node, f"c{i}") for i in range(20)]
+    wait_until(lambda: node.metric("routes_failed_total") == 20)
+    assert node.log().count("event=route_failed") == 1
+    assert routes(redis) == {f"c{i}": "a" for i in range(20)}
+    redis("DEL", "node-clients:a")
+    redis("DEL", "{main}:routes:a")
+    wait_until(lambda: len(registered(redis, "a")) == 20)
+    for client in clients:
+        client.close()
+    wait_until(lambda: not routes(redis))
+
+
 def test_busy(fleet, redis):
     """Somebody's script runs and runs: commands are refused, then not."""
     node = fleet()

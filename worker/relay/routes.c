@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/random.h"
 #include "worker/relay/registration.h"
 #include "worker/relay/relay.h"
 #include "worker/relay/rivals.h"
 
+#define TELL_MS	       10000u
 #define STARTS_AT_ONCE 512u /* in one turn of the loop */
 #define ODD_TRIES      100u /* some 10 ms apart, or more */
 
@@ -187,6 +189,23 @@ finish(struct routes *routes, struct route_op *op, bool again)
 	event_active(routes->pump, EV_TIMEOUT, 0);
 }
 
+/* Where all registrations fail, each client would tell the same. */
+static void
+tell_failed(struct routes *routes, const struct route_claim *claim)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	counter_add(counters(routes), COUNTER_ROUTES_FAILED, 1);
+	if (routes->told_ms != 0 && now_ms - routes->told_ms < TELL_MS)
+		return;
+	routes->told_ms = now_ms;
+	log_warn("route_failed",
+	    "until all routes are compared again the client may not be "
+	    "reached through other nodes, nor found by its registration",
+	    log_text("client", claim->client),
+	    log_text("fault", redis_fault_name(claim->fault)));
+}
+
 static void
 failed(struct routes *routes, const struct route_op *op)
 {
@@ -197,12 +216,8 @@ failed(struct routes *routes, const struct route_op *op)
 		routes_sync_later(&routes->sync, op->claim.fault);
 		break;
 	default:
-		counter_add(counters(routes), COUNTER_ROUTES_FAILED, 1);
 		routes_sync_failed(&routes->sync);
-		log_warn("route_failed",
-		    "the client cannot be reached through other nodes",
-		    log_text("client", op->claim.client),
-		    log_text("fault", redis_fault_name(op->claim.fault)));
+		tell_failed(routes, &op->claim);
 		break;
 	}
 }

@@ -50,6 +50,7 @@ struct routes {
 	uint32_t under_way;
 	uint32_t epoch;	   /* routes_mark()s */
 	uint32_t unmarked; /* operations from before the last of them */
+	uint64_t told_ms;  /* of a route that failed */
 	bool is_up;
 	struct routes_sync sync;
 };
