@@ -234,6 +234,29 @@ test_next_tenant(void **state)
 	(void)close(client);
 }
 
+/* A record that cannot be is given up, and the relay has to look at them all:
+ * nobody told it of that end. */
+static void
+test_impossible_record(void **state)
+{
+	struct gateway_help *help = *state;
+	int client = gateway_help_open(help, "alice");
+	uint32_t rec = gateway_help_rec(help, "alice");
+	struct record_body body = help->g->table.records[rec].body;
+	uint32_t before = atomic_load(&help->g->slot->resync_wanted);
+	int fd = body.fd;
+
+	body.fd = -1;
+	table_write(&help->g->table, rec, &body);
+	gateway_help_start(help);
+	assert_int_equal(help->serving.discarded, 1);
+	assert_int_not_equal(atomic_load(&help->g->slot->resync_wanted),
+	    before);
+	gateway_help_live(help, 0);
+	(void)close(fd);
+	(void)close(client);
+}
+
 #define CASE(f)                                                                \
 	cmocka_unit_test_setup_teardown(f, gateway_help_setup,                 \
 	    gateway_help_teardown)
@@ -250,6 +273,7 @@ main(void)
 		CASE(test_too_big),
 		CASE(test_replaced),
 		CASE(test_next_tenant),
+		CASE(test_impossible_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,8 @@ on_bad_record(uint32_t rec, void *arg)
 	body.id_len = 0;
 	table_write(&g->table, rec, &body);
 	table_give_back(&g->table, rec);
+	/* Nobody can say any more whose route it was. */
+	atomic_fetch_add(&g->slot->resync_wanted, 1);
 }
 
 static int
