@@ -74,8 +74,8 @@ int backplane_ingress_command(struct backplane *, redis_link_cb *cb, void *arg,
 void backplane_tell(struct backplane *, const char *const *words);
 /* May so many more commands be sent now? */
 bool backplane_has_room(const struct backplane *, uint32_t commands);
-/* Is a reply owed for so long that whoever can wait has to, lest it comes too
- * late for the link to live? */
+/* Is a reply owed for so long that who can wait should, lest it comes too late
+ * for the link to live? */
 bool backplane_is_slow(const struct backplane *);
 
 /* Entries were put in rings: gateways are woken when this turn ends. */

@@ -305,16 +305,16 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 {
 	struct routes *routes = arg;
 	struct route_op *op;
-	uint32_t starts = 0;
+	uint32_t starts = 0, most = ROUTES_IN_FLIGHT;
 	int rc = 0;
 
 	(void)fd;
 	(void)what;
 	worker_beat(routes->relay->worker);
 	if (backplane_is_slow(&routes->relay->backplane))
-		rc = -EAGAIN;
+		most = ROUTES_WHEN_SLOW;
 	while (rc == 0 && routes->is_up && starts++ < STARTS_AT_ONCE &&
-	    routes->under_way < ROUTES_IN_FLIGHT) {
+	    routes->under_way < most) {
 		op = pop(routes);
 		if (op == NULL)
 			return;
@@ -330,7 +330,7 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 	/* Replies call again when there is no room for more. */
 	if (rc != 0)
 		evtimer_add(routes->pump, &busy_pause);
-	else if (routes->under_way < ROUTES_IN_FLIGHT)
+	else if (routes->under_way < most)
 		event_active(routes->pump, EV_TIMEOUT, 0);
 }
 

@@ -24,6 +24,7 @@
 /* All nodes of a fleet may do this at once, and Redis takes one after another:
  * what is under way of all of them has to be done within a deadline. */
 #define ROUTES_IN_FLIGHT 256u
+#define ROUTES_WHEN_SLOW 16u /* while a reply is late */
 #define ROUTES_ROOM	 4096u /* that may be queued by who can wait */
 #define ROUTES_NONE	 UINT32_MAX
 
