@@ -44,6 +44,10 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		drain_lease_seek(sup);
 		return;
 	}
+	if (life->state == LIFECYCLE_STOPPING) {
+		lifecycle_stop_hurry(sup);
+		return;
+	}
 	life->cut_off = node_connections(&sup->node);
 	log_notice("drain_deadline", "what is left is cut off",
 	    log_uint("connections", life->cut_off));
@@ -148,6 +152,8 @@ cut_off(struct supervisor *sup)
 void
 lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 {
+	if (sup->lifecycle.state == LIFECYCLE_STOPPING)
+		lifecycle_stop_slot_up(sup, slot);
 	if (!slot_is_gateway(slot))
 		return;
 	if (sup->lifecycle.state != LIFECYCLE_DRAINING &&
@@ -161,22 +167,25 @@ lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 		(void)slot_undrain(slot);
 }
 
-/* Is there a slot with connections that have not been closed yet? */
+bool
+lifecycle_has_left(const struct supervisor *sup, const struct slot *slot)
+{
+	if (slot->drained || !slot->served)
+		return false;
+	/* Empty already: no need to wait until its window is over. */
+	if (atomic_load(&sup->node.shared->slot[slot->number].connections) == 0)
+		return false;
+	return slot_has_tenant(slot) || slot->handoff != NULL ||
+	    slot->state == SLOT_BACKOFF || slot->state == SLOT_AWAITED;
+}
+
 static bool
 is_anything_left(const struct supervisor *sup)
 {
 	uint32_t i;
 
 	for (i = 0; i < sup->gateways; i++) {
-		const struct slot *slot = sup->slots[i];
-
-		if (slot->drained || !slot->served)
-			continue;
-		/* Empty already: no need to wait until its window is over. */
-		if (atomic_load(&sup->node.shared->slot[i].connections) == 0)
-			continue;
-		if (slot_has_tenant(slot) || slot->handoff != NULL ||
-		    slot->state == SLOT_BACKOFF || slot->state == SLOT_AWAITED)
+		if (lifecycle_has_left(sup, sup->slots[i]))
 			return true;
 	}
 	return false;
@@ -377,8 +386,10 @@ lifecycle_stop(struct supervisor *sup, bool graceful)
 	struct drain_request request = { .profile = DRAIN_EVACUATE };
 	struct drain_plan plan = lifecycle_plan(sup, request);
 
-	if (life->state == LIFECYCLE_STOPPING)
+	if (life->state == LIFECYCLE_STOPPING) {
+		lifecycle_stop_hurry(sup);
 		return;
+	}
 	if (upgrade_is_active(sup))
 		upgrade_feed(sup, UPGRADE_EV_STOP);
 	successor_stop(sup);
@@ -438,33 +449,10 @@ lifecycle_restore(struct supervisor *sup)
 static void
 stop_workers(struct supervisor *sup)
 {
-	uint32_t i;
-
 	event_del(sup->lifecycle.deadline);
 	control_drain_tell(sup);
 	lifecycle_enter(sup, LIFECYCLE_STOPPING);
-	fleet_leave(sup);
-	for (i = 0; i < sup->gateways; i++)
-		slot_stop(sup->slots[i], false);
-	lifecycle_slot_changed(sup);
-}
-
-/* The relay last: until then it tells senders what became of deliveries. */
-static void
-go_on_stopping(struct supervisor *sup)
-{
-	uint32_t i;
-
-	for (i = 0; i < sup->gateways; i++) {
-		if (sup->slots[i]->state != SLOT_STOPPED)
-			return;
-	}
-	if (sup->relay != NULL && sup->relay->state != SLOT_STOPPED) {
-		if (sup->relay->state != SLOT_STOPPING)
-			slot_stop(sup->relay, false);
-		return;
-	}
-	event_base_loopbreak(sup->base);
+	lifecycle_stop_begin(sup);
 }
 
 void
@@ -484,7 +472,7 @@ lifecycle_slot_changed(struct supervisor *sup)
 		end_drain(sup);
 		break;
 	case LIFECYCLE_STOPPING:
-		go_on_stopping(sup);
+		lifecycle_stop_go_on(sup);
 		break;
 	case LIFECYCLE_STARTING:
 	case LIFECYCLE_READY:

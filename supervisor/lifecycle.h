@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From start to stop: when the node is ready, how it is drained, in which
- * order its slots end.  Close frames first, then the gateways, then the relay.
+ * order its slots end.  Close frames first, then the gateways, then the relay;
+ * lifecycle_stop.c has the end of that.
  * What a drain needs to go on is kept in the node's memfd.
  */
 #ifndef HOLDFAST_SUPERVISOR_LIFECYCLE_H
@@ -27,8 +28,17 @@ enum lifecycle_state {
 	LIFECYCLE_STATE_MAX
 };
 
+/* Steps of LIFECYCLE_STOPPING, see lifecycle_stop.c. */
+enum lifecycle_stop {
+	LIFECYCLE_STOP_CUT,	 /* what is left of connections ends */
+	LIFECYCLE_STOP_GATEWAYS, /* they do */
+	LIFECYCLE_STOP_PART,	 /* the relay sends what it has */
+	LIFECYCLE_STOP_END,	 /* and ends, and so do we */
+};
+
 struct lifecycle {
 	enum lifecycle_state state;
+	enum lifecycle_stop stop;
 	bool restored;	  /* from the node's memory, by lifecycle_restore() */
 	bool empty;	  /* a drain without a stop has ended */
 	bool cut;	  /* it is past its deadline */

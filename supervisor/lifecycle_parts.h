@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Steps of lifecycle.c that drain_lease.c takes, too; nobody else does.
+ * Steps of lifecycle.c that drain_lease.c and lifecycle_stop.c take, too, and
+ * those of lifecycle_stop.c; nobody else takes them.
  */
 #ifndef HOLDFAST_SUPERVISOR_LIFECYCLE_PARTS_H
 #define HOLDFAST_SUPERVISOR_LIFECYCLE_PARTS_H
@@ -18,5 +19,14 @@ void lifecycle_enter(struct supervisor *sup, enum lifecycle_state state);
 void lifecycle_start_closing(struct supervisor *sup);
 /* Everybody, from now until the end of the drain's window. */
 void lifecycle_go_on_closing(struct supervisor *sup);
+/* Has the slot connections, and a process that can end them? */
+bool lifecycle_has_left(const struct supervisor *sup, const struct slot *slot);
+
+/* In LIFECYCLE_STOPPING: its begin, a slot that has changed or serves again,
+ * and the end of all waiting for a step. */
+void lifecycle_stop_begin(struct supervisor *sup);
+void lifecycle_stop_go_on(struct supervisor *sup);
+void lifecycle_stop_slot_up(struct supervisor *sup, const struct slot *slot);
+void lifecycle_stop_hurry(struct supervisor *sup);
 
 #endif

@@ -424,6 +424,29 @@ ingress_is_idle(const struct ingress *ingress)
 	return TAILQ_EMPTY(&ingress->orphans);
 }
 
+bool
+ingress_is_empty(const struct ingress *ingress)
+{
+	return ingress->retry == NULL || TAILQ_EMPTY(&ingress->orphans);
+}
+
+uint64_t
+ingress_abandon(struct ingress *ingress)
+{
+	const struct ingress_source *source;
+	struct ring_entry entry;
+	uint64_t lost = 0;
+
+	if (ingress->retry == NULL)
+		return 0;
+	TAILQ_FOREACH(source, &ingress->orphans, link)
+		for (int rc = ring_peek(&source->ring, &entry); rc == 1;
+		     rc = ring_peek_next(&source->ring, &entry, &entry))
+			lost++;
+	counter_add(relay_counters(ingress->relay), COUNTER_INGRESS_LOST, lost);
+	return lost;
+}
+
 void
 ingress_tick(struct ingress *ingress)
 {

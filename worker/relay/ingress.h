@@ -93,6 +93,11 @@ void ingress_part(struct ingress *);
 void ingress_resume(struct ingress *);
 bool ingress_is_idle(const struct ingress *);
 
+/* Has Redis all of what gateways that have gone have left? */
+bool ingress_is_empty(const struct ingress *);
+/* Counts what it has not as lost. */
+uint64_t ingress_abandon(struct ingress *);
+
 /* Once a second. */
 void ingress_tick(struct ingress *);
 

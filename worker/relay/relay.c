@@ -191,6 +191,8 @@ relay_start(struct worker *worker, Holdfast__Serving *out)
 	if (rc == 0)
 		rc = ingress_start(&relay->ingress, relay);
 	if (rc == 0)
+		rc = farewell_start(&relay->farewell, relay);
+	if (rc == 0)
 		rc = rivals_start(&relay->rivals, relay);
 	if (rc == 0)
 		rc = api_start(&relay->api, relay);
@@ -245,7 +247,16 @@ relay_fd_changed(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
 	(void)event_add(relay->rebind, &soon);
 }
 
-/* A slot that was removed: what its gateway still had to say, then no more. */
+void
+relay_drop_slot(struct relay *relay, uint32_t slot)
+{
+	ring_up_finish(&relay->ring_up[slot]);
+	ingress_slot_gone(&relay->ingress, slot);
+	shards_detach(&relay->shards, slot);
+	delivery_slot_gone(&relay->delivery, slot);
+}
+
+/* A slot that was removed. */
 static bool
 relay_fd_going(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
     int fd)
@@ -258,10 +269,7 @@ relay_fd_going(struct worker *worker, enum slot_fd_kind kind, uint32_t index,
 	relay->stale[index] = false;
 	if (!relay->shards.items[index].attached)
 		return true;
-	ring_up_finish(&relay->ring_up[index]);
-	ingress_slot_gone(&relay->ingress, index);
-	shards_detach(&relay->shards, index);
-	delivery_slot_gone(&relay->delivery, index);
+	relay_drop_slot(relay, index);
 	routes_resync(&relay->routes, "a slot was removed");
 	return true;
 }
@@ -284,6 +292,9 @@ relay_message(struct worker *worker, struct message *message)
 	if (message->kind == MSG_REQUEST)
 		operator_request(relay,
 		    (const Holdfast__Request *)message->body);
+	else if (message->kind == MSG_DRAIN)
+		farewell_begin(&relay->farewell,
+		    ((const Holdfast__Drain *)message->body)->window_ms);
 }
 
 static void

@@ -11,7 +11,7 @@
  * of this node's clients), push* (what comes by this node's channel), inbox*
  * (and by its stream), canary (whether anything can), changeover (of one
  * relay to the next), forward (dispatches to other nodes' clients), ingress
- * (clients' messages to Redis).
+ * (clients' messages to Redis), farewell (when the node stops).
  */
 #ifndef HOLDFAST_RELAY_RELAY_H
 #define HOLDFAST_RELAY_RELAY_H
@@ -24,6 +24,7 @@
 #include "worker/relay/changeover.h"
 #include "worker/relay/delivery.h"
 #include "worker/relay/drain_renewal.h"
+#include "worker/relay/farewell.h"
 #include "worker/relay/inbox.h"
 #include "worker/relay/ingress.h"
 #include "worker/relay/lease.h"
@@ -52,6 +53,7 @@ struct relay {
 	struct pushes pushes;
 	struct changeover changeover;
 	struct ingress ingress;
+	struct farewell farewell;
 	size_t forward_bytes; /* of documents for other nodes, see forward.h */
 	const char *receipt_row; /* borrowed while such a receipt is told */
 	struct event *tick;	 /* owned; once a second */
@@ -63,6 +65,9 @@ struct relay {
 };
 
 extern const struct worker_ops relay_ops;
+
+/* A slot whose gateway has gone: what it still had to say, then no more. */
+void relay_drop_slot(struct relay *, uint32_t slot);
 
 static inline struct counters *
 relay_counters(struct relay *relay)

@@ -404,10 +404,38 @@ routes_link(struct routes *routes, bool is_up)
 	routes_sync_link(&routes->sync, is_up);
 }
 
+uint32_t
+routes_left(const struct routes *routes)
+{
+	return routes->queued + routes->under_way;
+}
+
+static void
+on_unmarked(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct routes *routes = arg;
+
+	(void)reply;
+	(void)fault;
+	routes->is_up = false;
+}
+
+bool
+routes_have_parted(struct routes *routes)
+{
+	if (!routes->is_up)
+		return true;
+	if (!routes->is_unmarked && routes_left(routes) == 0 &&
+	    routes_sync_is_done(&routes->sync))
+		routes->is_unmarked = routes_sync_unmark(&routes->sync,
+					  on_unmarked, routes) == 0;
+	return false;
+}
+
 void
 routes_tick(struct routes *routes)
 {
-	if (routes->is_up)
+	if (routes->is_up && !routes->is_unmarked)
 		routes_sync_tick(&routes->sync);
 }
 

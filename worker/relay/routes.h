@@ -24,7 +24,7 @@
 /* All nodes of a fleet may do this at once, and Redis takes one after another:
  * what is under way of all of them has to be done within a deadline. */
 #define ROUTES_IN_FLIGHT 256u
-#define ROUTES_WHEN_SLOW 16u /* while a reply is late */
+#define ROUTES_WHEN_SLOW 16u   /* while a reply is late */
 #define ROUTES_ROOM	 4096u /* that may be queued by who can wait */
 #define ROUTES_NONE	 UINT32_MAX
 
@@ -53,6 +53,7 @@ struct routes {
 	uint32_t unmarked; /* operations from before the last of them */
 	uint64_t told_ms;  /* of a route that failed */
 	bool is_up;
+	bool is_unmarked; /* the node's mark is gone, or on its way */
 	struct routes_sync sync;
 };
 
@@ -81,6 +82,12 @@ void routes_heard(struct routes *);
  * this node is closed if it gives way. */
 void routes_replaced(struct routes *, const char *client, size_t len,
     const char *by_node, uint64_t established_ms);
+
+/* The node stops, and its connections have ended: are its routes gone, or
+ * cannot be?  Then its mark is removed as well. */
+bool routes_have_parted(struct routes *);
+/* Those that could not be removed by now, as far as is known. */
+uint32_t routes_left(const struct routes *);
 
 /* Once a second. */
 void routes_tick(struct routes *);

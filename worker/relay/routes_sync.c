@@ -396,6 +396,24 @@ routes_sync_tick(struct routes_sync *sync)
 			      words) == 0;
 }
 
+bool
+routes_sync_is_done(const struct routes_sync *sync)
+{
+	return state(sync) == SLOT_ROUTES_SYNCED;
+}
+
+int
+routes_sync_unmark(struct routes_sync *sync, redis_link_cb *cb, void *arg)
+{
+	struct relay *relay = relay_of(sync);
+	char key[REDIS_NAMES_MAX];
+	const char *const words[] = { "DEL", key, NULL };
+
+	redis_names_routes_mark(&relay->worker->settings.redis,
+	    relay->worker->settings.node.id, key);
+	return backplane_command(&relay->backplane, cb, arg, words);
+}
+
 int
 routes_sync_start(struct routes_sync *sync, struct routes *routes)
 {

@@ -15,7 +15,7 @@
 
 #include <event2/event.h>
 
-#include "lib/redis_fault.h"
+#include "lib/redis_link.h"
 
 struct routes;
 
@@ -56,6 +56,10 @@ void routes_sync_skipped(struct routes_sync *);
 /* Something was refused, and is as it was: nothing more is done about it, but
  * that what an earlier life has left counts as there. */
 void routes_sync_failed(struct routes_sync *);
+/* Removes the mark: whose routes are there is known no more. */
+int routes_sync_unmark(struct routes_sync *, redis_link_cb *, void *arg)
+    __attribute__((warn_unused_result));
+bool routes_sync_is_done(const struct routes_sync *);
 void routes_sync_tick(struct routes_sync *);
 
 #endif
