@@ -437,6 +437,17 @@ def test_registry_of_others(fleet, redis):
     older = {**body, "gateway_node_id": "another",
              "established_at": "2025-01-02T03:04:05.678Z"}
     assert b.api("POST", "/registry/register", older).status == 409
+    for wrong, status in (({"gateway_node_id": "a"}, 409),
+                          ({"established_at": "2100-01-02T03:04:05Z"}, 400),
+                          ({"established_at": 4102542245678}, 400)):
+        assert b.api("POST", "/registry/register",
+                     {**body, **wrong}).status == status
+    assert route(redis, "bob") == "other"
+    number = {**body, "established_at": 1767323045679}
+    assert b.api("POST", "/registry/register", number).status == 200
+    assert a.api("GET", "/registry/bob").json() == number
+    earlier = {**body, "gateway_node_id": "another"}
+    assert b.api("POST", "/registry/register", earlier).status == 409
     with Client(a, "bob") as bob:
         wait_until(lambda: route(redis, "bob") == "a")
         answer = b.api("GET", "/registry/bob").json()

@@ -64,6 +64,11 @@ test_others(void **state)
 	assert_int_equal(read_text("{}", &ms), 0);
 	assert_int_equal(ms, 0);
 	ms = 7;
+	assert_int_equal(read_text("{\"established_at\":1767323045678.0}", &ms),
+	    0);
+	assert_true(ms == UINT64_C(1767323045678));
+	assert_int_equal(read_text("{\"established_at\":1e300}", &ms), 0);
+	assert_true(ms == 0);
 	assert_int_equal(read_text("{\"established_at\":-5}", &ms), 0);
 	assert_int_equal(ms, 0);
 }

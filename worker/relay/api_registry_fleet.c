@@ -15,11 +15,16 @@
 #include "worker/relay/registration.h"
 #include "worker/relay/relay.h"
 
+/* A gateway whose clock is ahead by more locks its clients out elsewhere. */
+#define SKEW_MS 60000u
+
 struct lookup {
 	struct api_call *call; /* owned until the reply */
 	bool is_delete;
 	struct route_claim claim;
+	uint64_t established_ms; /* with registration */
 	char node[ROUTE_NODE_MAX + 1];
+	char registration[REGISTRATION_MAX + 1];
 };
 
 static struct lookup *
@@ -101,31 +106,53 @@ registration_text(const json_t *body, uint64_t *out_ms)
 	uint64_t ms = clock_real_ms();
 	char *text;
 
-	if (copy != NULL && when == NULL)
+	/* All numbers were read as reals. */
+	if (json_is_real(when))
+		ms = (uint64_t)json_real_value(when);
+	if (copy != NULL && !json_is_string(when))
 		json_object_set_new(copy, "established_at",
 		    json_integer((json_int_t)ms));
 	text = json_dumps(copy, JSON_COMPACT);
 	json_decref(copy);
-	if (text != NULL && when != NULL &&
-	    registration_established(text, strlen(text), out_ms) == 0)
-		return text;
-	*out_ms = ms;
+	if (text != NULL &&
+	    registration_established(text, strlen(text), &ms) == 0)
+		*out_ms = ms;
 	return text;
 }
+
+/* Nodes of the fleet leave a mark: they alone know who is connected to them,
+ * and a route there would close the connection that a client has. */
+static void
+on_register_mark(const struct redisReply *reply, enum redis_fault fault,
+    void *arg)
+{
+	struct lookup *lookup = arg;
+
+	if (fault != REDIS_FAULT_NONE)
+		reply_away(lookup, fault);
+	else if (!redis_reply_is_nil(reply))
+		reply_fault(lookup, 409, "not_foreign",
+		    "that is a node of this fleet, which registers its clients "
+		    "itself");
+	else if (route_claim_take(&lookup->claim, lookup->registration,
+		     lookup->established_ms) != 0)
+		reply_away(lookup, REDIS_FAULT_LOST);
+}
+
+static int ask_mark(struct lookup *, redis_link_cb *);
 
 void
 api_registry_fleet_register(struct api_call *call, const json_t *body)
 {
 	const char *client, *node;
 	struct lookup *lookup = lookup_new(call);
-	uint64_t established_ms;
 	char *text;
 
 	if (lookup == NULL)
 		return;
 	client = json_string_value(json_object_get(body, "client_id"));
 	node = json_string_value(json_object_get(body, "gateway_node_id"));
-	text = registration_text(body, &established_ms);
+	text = registration_text(body, &lookup->established_ms);
 	if (text == NULL || strlen(text) > REGISTRATION_MAX ||
 	    strlen(node) > ROUTE_NODE_MAX) {
 		free(text);
@@ -134,13 +161,20 @@ api_registry_fleet_register(struct api_call *call, const json_t *body)
 		    "127");
 		return;
 	}
+	memcpy(lookup->registration, text, strlen(text));
+	free(text);
+	if (lookup->established_ms > clock_real_ms() + SKEW_MS) {
+		reply_fault(lookup, 400, "bad_field",
+		    "field 'established_at' is more than a minute ahead of "
+		    "this node's clock");
+		return;
+	}
 	memcpy(lookup->node, node, strlen(node));
 	memcpy(lookup->claim.client, client, strlen(client));
 	lookup->claim.client_len = (uint32_t)strlen(client);
 	lookup->claim.on_end = on_registered;
-	if (route_claim_take(&lookup->claim, text, established_ms) != 0)
+	if (ask_mark(lookup, on_register_mark) != 0)
 		reply_away(lookup, REDIS_FAULT_LOST);
-	free(text);
 }
 
 /* ---- ask and forget */
@@ -202,9 +236,10 @@ ask_registration(struct lookup *lookup)
 	    words);
 }
 
-/* Nodes of the fleet leave a mark; their routes are theirs to remove. */
+/* Routes of a node of the fleet are its own to remove. */
 static void
-on_mark(const struct redisReply *reply, enum redis_fault fault, void *arg)
+on_delete_mark(const struct redisReply *reply, enum redis_fault fault,
+    void *arg)
 {
 	struct lookup *lookup = arg;
 
@@ -219,7 +254,7 @@ on_mark(const struct redisReply *reply, enum redis_fault fault, void *arg)
 }
 
 static int
-ask_mark(struct lookup *lookup)
+ask_mark(struct lookup *lookup, redis_link_cb *cb)
 {
 	struct relay *relay = lookup->call->relay;
 	char key[REDIS_NAMES_MAX];
@@ -227,7 +262,7 @@ ask_mark(struct lookup *lookup)
 
 	redis_names_routes_mark(&relay->worker->settings.redis, lookup->node,
 	    key);
-	return backplane_command(&relay->backplane, on_mark, lookup, words);
+	return backplane_command(&relay->backplane, cb, lookup, words);
 }
 
 static void
@@ -255,8 +290,8 @@ on_route(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		return;
 	}
 	memcpy(lookup->node, node, len + 1);
-	if ((lookup->is_delete ? ask_mark(lookup) : ask_registration(lookup)) !=
-	    0)
+	if ((lookup->is_delete ? ask_mark(lookup, on_delete_mark) :
+				 ask_registration(lookup)) != 0)
 		reply_away(lookup, REDIS_FAULT_LOST);
 }
 

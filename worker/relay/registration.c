@@ -12,6 +12,8 @@
 #include "lib/cidr.h"
 #include "lib/clock.h"
 
+#define TIME_MS_MAX 253402300799999.0 /* the end of the year 9999 */
+
 /* A member of an object with the name's quotes and colon. */
 static void
 put_text(struct textbuf *json, const char *name, const char *value)
@@ -66,8 +68,9 @@ registration_established(const char *text, size_t len, uint64_t *out_ms)
 	when = json_object_get(root, "established_at");
 	if (json_is_string(when))
 		rc = clock_rfc3339_parse(json_string_value(when), &ms);
-	else if (json_is_integer(when) && json_integer_value(when) >= 0)
-		ms = (uint64_t)json_integer_value(when);
+	else if (json_is_number(when) && json_number_value(when) >= 0 &&
+	    json_number_value(when) <= TIME_MS_MAX)
+		ms = (uint64_t)json_number_value(when);
 	json_decref(root);
 	if (rc == 0)
 		*out_ms = ms;
