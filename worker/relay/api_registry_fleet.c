@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "worker/relay/api_call.h"
+#include "worker/relay/api_registry_live.h"
 #include "worker/relay/registration.h"
 #include "worker/relay/relay.h"
 
@@ -198,11 +199,35 @@ on_forgotten(struct route_claim *claim, enum route_end how, void *arg)
 }
 
 static void
+reply_registration(struct lookup *lookup)
+{
+	struct textbuf json;
+
+	textbuf_init(&json, API_REPLY_MAX);
+	textbuf_puts(&json, lookup->registration);
+	api_reply(lookup->call, 200, &json);
+	free(lookup);
+}
+
+/* A node of the fleet can be asked for what is not in Redis. */
+static void
+on_get_mark(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct lookup *lookup = arg;
+
+	if (fault != REDIS_FAULT_NONE || redis_reply_is_nil(reply)) {
+		reply_registration(lookup);
+		return;
+	}
+	api_registry_live(lookup->call, lookup->node, lookup->registration);
+	free(lookup);
+}
+
+static void
 on_registration(const struct redisReply *reply, enum redis_fault fault,
     void *arg)
 {
 	struct lookup *lookup = arg;
-	struct textbuf json;
 	uint64_t unused_ms;
 	const char *text;
 	size_t len;
@@ -212,15 +237,14 @@ on_registration(const struct redisReply *reply, enum redis_fault fault,
 		return;
 	}
 	text = redis_reply_text(reply, &len);
-	if (text == NULL ||
+	if (text == NULL || strlen(text) != len ||
 	    registration_established(text, len, &unused_ms) != 0) {
 		reply_unknown(lookup);
 		return;
 	}
-	textbuf_init(&json, API_REPLY_MAX);
-	textbuf_append(&json, text, len);
-	api_reply(lookup->call, 200, &json);
-	free(lookup);
+	memcpy(lookup->registration, text, len);
+	if (ask_mark(lookup, on_get_mark) != 0)
+		reply_registration(lookup);
 }
 
 static int
