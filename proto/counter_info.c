@@ -417,6 +417,8 @@ static const struct counter_info infos[COUNTER_MAX] = {
 	    "Entries meant for an earlier life of this node." },
 	[COUNTER_INBOX_LOST] = { "inbox_lost", NULL,
 	    "Entries that others removed before they were read." },
+	[COUNTER_INBOX_SKIPPED] = { "inbox_skipped", NULL,
+	    "Entries passed over at a reset: read before, or lost." },
 	[COUNTER_INBOX_UNKNOWN] = { "inbox_unknown", NULL,
 	    "Entries under way when their slot lost its memory." },
 	[COUNTER_INBOX_RESETS] = { "inbox_resets", NULL,

@@ -3,10 +3,7 @@
  * The consumer of inbox:NODE, see inbox.h.  inbox_entry.c takes the entries,
  * here is the reading.
  *
- * What Redis does not tell by itself is asked for each second: a stream that
- * somebody else has trimmed, or that has forgotten entries which were read
- * (an older replica, a flush), shows in the number of entries that were ever
- * added and in the last id.
+ * What Redis does not tell by itself is asked for each second, see inbox_gap.h.
  */
 #include "worker/relay/inbox.h"
 
@@ -23,11 +20,15 @@
 #define FULL_MS	     5 /* pause for a ring that is full */
 #define FAULT_MS     500
 
-/* A stream that is not there is no error here. */
+/* A stream that is not there is no error here.  XINFO would bring the whole
+ * first and last entry. */
 static const char info_script[] =
-    "if redis.call('EXISTS',KEYS[1])==0 then return {'length',0,"
-    "'entries-added',0,'last-generated-id','0-0'} end "
-    "return redis.call('XINFO','STREAM',KEYS[1])";
+    "if redis.call('EXISTS',KEYS[1])==0 then return {0,0,'0-0','0-0'} end "
+    "local info,has=redis.call('XINFO','STREAM',KEYS[1]),{} "
+    "for i=1,#info,2 do has[info[i]]=info[i+1] end "
+    "local first=has['first-entry'] "
+    "return {has['length'],has['entries-added'],has['last-generated-id'],"
+    "first and first[1] or '0-0'}";
 
 static struct slot_inbox *
 stored(const struct inbox *inbox)
@@ -143,43 +144,32 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
 /* ---- is it the stream that we know? */
 
-struct stream_info {
-	struct inbox_id last;
-	uint64_t added; /* entries that were ever added */
-	uint64_t count; /* that are there */
-};
+static int
+read_id(const struct redisReply *reply, struct inbox_id *out)
+{
+	const char *text;
+	size_t len;
+
+	text = redis_reply_text(reply, &len);
+	return text == NULL ? -EPROTO : inbox_id_parse(text, len, out);
+}
 
 static int
-parse_info(const struct redisReply *reply, struct stream_info *out)
+read_stream(const struct redisReply *reply, struct inbox_stream *out)
 {
-	const struct redisReply *value;
-	struct stream_info info;
-	const char *text;
-	size_t i, len;
-	int found = 0;
+	struct inbox_stream stream;
 
-	memset(&info, 0, sizeof(info));
-	for (i = 0; i + 1 < redis_reply_count(reply); i += 2) {
-		value = redis_reply_at(reply, i + 1);
-		if (redis_reply_is(redis_reply_at(reply, i), "length")) {
-			info.count = (uint64_t)redis_reply_integer(value, 0);
-			found++;
-		} else if (redis_reply_is(redis_reply_at(reply, i),
-			       "entries-added")) {
-			info.added = (uint64_t)redis_reply_integer(value, 0);
-			found++;
-		} else if (redis_reply_is(redis_reply_at(reply, i),
-			       "last-generated-id")) {
-			text = redis_reply_text(value, &len);
-			if (text == NULL ||
-			    inbox_id_parse(text, len, &info.last) != 0)
-				return -EPROTO;
-			found++;
-		}
-	}
-	if (found != 3 || info.added < info.count)
+	if (redis_reply_count(reply) != 4)
 		return -EPROTO;
-	*out = info;
+	stream.length = (uint64_t)redis_reply_integer(redis_reply_at(reply, 0),
+	    0);
+	stream.added = (uint64_t)redis_reply_integer(redis_reply_at(reply, 1),
+	    0);
+	if (read_id(redis_reply_at(reply, 2), &stream.last) != 0 ||
+	    read_id(redis_reply_at(reply, 3), &stream.first) != 0 ||
+	    stream.added < stream.length)
+		return -EPROTO;
+	*out = stream;
 	return 0;
 }
 
@@ -192,59 +182,54 @@ lost(struct inbox *inbox, uint64_t entries)
 }
 
 static void
-forgotten(struct inbox *inbox, const struct stream_info *info)
+skipped(struct inbox *inbox, uint64_t entries)
+{
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_SKIPPED,
+	    entries);
+	log_warn("inbox_skipped",
+	    "these were read before Redis forgot, or are lost",
+	    log_uint("entries", entries));
+}
+
+static void
+forgotten(struct inbox *inbox, const struct inbox_stream *stream)
 {
 	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_RESETS, 1);
 	log_warn("inbox_reset",
 	    "Redis has forgotten entries that were read: messages may be lost",
-	    log_uint("entries_added", info->added));
+	    log_uint("entries_added", stream->added));
 	memset(&inbox->trimmed, 0, sizeof(inbox->trimmed));
-	inbox->state.count = info->added - info->count;
-	inbox->recount = true;
 }
 
-/* The question and the reads travel on two links: what was read meanwhile is no
- * part of the answer. */
 static void
-check(struct inbox *inbox, const struct stream_info *info)
+check(struct inbox *inbox, const struct inbox_stream *stream)
 {
-	struct inbox_state *state = &inbox->state;
-	uint64_t gone = info->added - info->count;
+	struct inbox_gap gap;
 
-	if (inbox_id_compare(&inbox->asked, &info->last) > 0) {
-		forgotten(inbox, info);
-		/* Else it was put there while we asked. */
-		if (inbox_id_compare(&state->done, &inbox->asked) == 0)
-			state->done = info->last;
-		state->intent = state->done;
-	} else if (info->added < inbox->asked_count && !inbox->recount) {
-		forgotten(inbox, info);
-	} else if (gone > state->count) {
-		if (!inbox->recount)
-			lost(inbox, gone - state->count);
-		state->count = gone;
-	} else if (inbox_id_compare(&state->done, &info->last) == 0) {
-		if (info->added > state->count && !inbox->recount)
-			lost(inbox, info->added - state->count);
-		state->count = info->added;
-		inbox->recount = false;
-	} else {
-		return;
-	}
-	slot_inbox_put(stored(inbox), state);
+	inbox_gap_check(&inbox->state, &inbox->tally, &inbox->asked, stream,
+	    &gap);
+	if (gap.is_reset)
+		forgotten(inbox, stream);
+	if (gap.lost > 0)
+		lost(inbox, gap.lost);
+	if (gap.skipped > 0)
+		skipped(inbox, gap.skipped);
+	if (gap.is_changed)
+		slot_inbox_put(stored(inbox), &inbox->state);
 }
 
 static void
-begin_at(struct inbox *inbox, const struct stream_info *info)
+begin_at(struct inbox *inbox, const struct inbox_stream *stream)
 {
 	inbox->is_bound = true;
 	if (slot_inbox_get(stored(inbox)) != NULL) {
-		check(inbox, info);
+		inbox_gap_begin(&inbox->state, &inbox->tally, stream);
+		check(inbox, stream);
 		return;
 	}
 	/* What is in there was not meant for this life of the node. */
-	inbox->state.old = info->last;
-	inbox->state.count = info->added - info->count;
+	inbox->state.old = stream->last;
+	inbox->state.count = stream->added - stream->length;
 	slot_inbox_put(stored(inbox), &inbox->state);
 }
 
@@ -252,12 +237,12 @@ static void
 on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct inbox *inbox = arg;
-	struct stream_info info;
+	struct inbox_stream stream;
 
 	inbox->is_asking = false;
 	if (!inbox->is_up || fault == REDIS_FAULT_LOST)
 		return;
-	if (fault != REDIS_FAULT_NONE || parse_info(reply, &info) != 0) {
+	if (fault != REDIS_FAULT_NONE || read_stream(reply, &stream) != 0) {
 		log_debug("inbox_not_checked", NULL,
 		    log_text("fault", redis_fault_name(fault)));
 		if (!inbox->is_bound)
@@ -265,9 +250,9 @@ on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		return;
 	}
 	if (inbox->is_bound)
-		check(inbox, &info);
+		check(inbox, &stream);
 	else
-		begin_at(inbox, &info);
+		begin_at(inbox, &stream);
 	read_on(inbox);
 }
 
@@ -279,8 +264,8 @@ ask(struct inbox *inbox)
 
 	if (inbox->is_asking)
 		return;
-	inbox->asked = inbox->state.done;
-	inbox->asked_count = inbox->state.count;
+	inbox->asked = (struct inbox_question){ inbox->state.done,
+		inbox->state.count };
 	inbox->is_asking = backplane_command(&inbox->relay->backplane, on_info,
 			       inbox, words) == 0;
 	if (!inbox->is_asking && !inbox->is_bound)

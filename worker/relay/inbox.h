@@ -17,6 +17,7 @@
 #include "proto/redis_names.h"
 #include "proto/slot_inbox.h"
 #include "worker/relay/backplane.h"
+#include "worker/relay/inbox_gap.h"
 
 struct inbox_broadcast;
 
@@ -26,16 +27,15 @@ struct inbox {
 	struct inbox_state state; /* that of the slot header, or ahead of it */
 	struct inbox_id trimmed;
 	struct inbox_broadcast *broadcast; /* owned: not in all rings yet */
-	struct inbox_id asked; /* state.done when the stream was asked */
-	uint64_t asked_count;
-	bool is_bound; /* the state is of this Redis' stream */
+	struct inbox_question asked; /* of the state, when the stream was */
+	bool is_bound;		     /* the state is of this Redis' stream */
 	bool is_asking;
 	bool is_up;	 /* the link for commands */
 	bool can_read;	 /* and that for streams */
 	bool is_reading; /* a reply is owed */
 	bool is_parting;
-	bool redo;    /* the intent was not carried out: it comes first */
-	bool recount; /* how many there were is not known any more */
+	bool redo; /* the intent was not carried out: it comes first */
+	struct inbox_tally tally;
 	char key[REDIS_NAMES_MAX];
 };
 
