@@ -2,7 +2,9 @@
 """Messages that come through Redis: the stream and the channel of a node."""
 import json
 import os
+import pathlib
 import random
+import re
 import signal
 import threading
 
@@ -11,7 +13,8 @@ import pytest
 import node as nodes
 from node import LONG, SLOW, wait_until
 # pylint: disable=unused-import
-from redis_fleet import fleet, in_both_slots, is_joined, redis, route
+from redis_fleet import (fleet, in_both_slots, is_joined, redis, relay_pid,
+                         route)
 from test_crashpoints import Control, build_has_points
 from test_relay_crash import kill, wait_relay
 from wire import Client, Closed
@@ -346,6 +349,42 @@ def test_slow_client_holds_nobody(fleet, redis):
         assert [number_of(alice.take_message())
                 for _ in range(120)] == list(range(120))
     assert node.restarts("killed") == 0
+
+
+def sent_by(redis):
+    """Bytes that redis-server has sent."""
+    return int(next(line for line in redis("INFO", "stats").splitlines()
+                    if line.startswith("total_net_output_bytes:"))
+               .partition(":")[2])
+
+
+def private_kib(pid):
+    """Memory of a process that it shares with nobody."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"RssAnon:\s+(\d+)", status)[1])
+
+
+def test_large_entries_wait(fleet, redis):
+    """What has to wait for a gateway is read about once, and little of it is
+    in memory at a time."""
+    node = fleet(more={"worker.stall": "10s", "websocket.max_queue": "64MiB",
+                       "memory.max_arena": "128MiB"})
+    count, pad = 60, "x" * 700000
+    with Client(node, "alice") as alice:
+        pid = relay_pid(node)
+        before, memory = sent_by(redis), private_kib(pid)
+        os.kill(node.tenant(), signal.SIGSTOP)
+        for number in range(count):
+            add(redis, "a", "alice", number, pad=pad)
+        wait_until(lambda: metric(node, "inbox_pauses") > 20)
+        assert private_kib(pid) - memory < 8 * 1024
+        # What the ring holds, and one that waits for it.
+        assert sent_by(redis) - before < 12 * len(pad)
+        os.kill(node.tenant(), signal.SIGCONT)
+        for number in range(count):
+            assert number_of(alice.take_message()) == number
+    assert node.restarts("killed") == 0
+    assert sent_by(redis) - before < 2.5 * count * len(pad)
 
 
 def restart_relay(node):

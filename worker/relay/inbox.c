@@ -4,21 +4,26 @@
  * here is the reading.
  *
  * What Redis does not tell by itself is asked for each second, see inbox_gap.h.
+ * An entry that cannot be taken yet is kept here, and nothing is read behind
+ * it: the same would be read again and again.
  */
 #include "worker/relay/inbox.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/log.h"
 #include "worker/relay/inbox_entry.h"
+#include "worker/relay/inbox_pace.h"
 #include "worker/relay/relay.h"
 
-#define READ_COUNT   "256"
 #define BLOCK_MAX_MS 1000u
-#define FULL_MS	     5 /* pause for a ring that is full */
 #define FAULT_MS     500
+/* So much is taken before it is written down and the gateways are woken. */
+#define NOTE_BYTES   (256u * 1024)
+#define NOTE_ENTRIES 32u
 
 /* A stream that is not there is no error here.  XINFO would bring the whole
  * first and last entry. */
@@ -37,6 +42,7 @@ stored(const struct inbox *inbox)
 }
 
 static void ask(struct inbox *);
+static void read_on(struct inbox *);
 
 /* ---- reading */
 
@@ -65,12 +71,79 @@ wait_ms(struct inbox *inbox, uint32_t ms)
 }
 
 static void
+note(struct inbox *inbox)
+{
+	worker_beat(inbox->relay->worker);
+	slot_inbox_put(stored(inbox), &inbox->state);
+	shards_wake(&inbox->relay->shards);
+}
+
+/* Without memory it is read again. */
+static void
+keep(struct inbox *inbox, const struct inbox_fields *entry)
+{
+	if (inbox->stuck == NULL)
+		inbox->stuck = inbox_fields_copy(entry);
+	inbox->read_count = 1;
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_PAUSES, 1);
+	wait_ms(inbox, inbox_pace_pause_ms(entry->len));
+}
+
+static void
+forget_stuck(struct inbox *inbox)
+{
+	free(inbox->stuck);
+	inbox->stuck = NULL;
+}
+
+static void
+take_stuck(struct inbox *inbox)
+{
+	if (!inbox->is_bound || inbox->is_parting)
+		return;
+	worker_beat(inbox->relay->worker);
+	/* It was, and nothing is read until there is room. */
+	canary_heard(&inbox->relay->canary, SLOT_PATH_INBOX);
+	if (!inbox_entry_take(inbox, inbox->stuck)) {
+		keep(inbox, inbox->stuck);
+		return;
+	}
+	forget_stuck(inbox);
+	note(inbox);
+	trim(inbox);
+	read_on(inbox);
+}
+
+/* true: all of them. */
+static bool
+take_all(struct inbox *inbox, const struct redisReply *entries)
+{
+	size_t i, count = redis_reply_count(entries);
+	size_t bytes = 0, noted = 0;
+	struct inbox_fields entry;
+
+	for (i = 0; i < count; i++) {
+		bytes += inbox_fields_bytes(redis_reply_at(entries, i));
+		if (inbox_fields_parse(redis_reply_at(entries, i), &entry) &&
+		    !inbox_entry_take(inbox, &entry)) {
+			keep(inbox, &entry);
+			return false;
+		}
+		if (bytes - noted >= NOTE_BYTES || i % NOTE_ENTRIES == 0) {
+			note(inbox);
+			noted = bytes;
+		}
+	}
+	inbox->read_count = inbox_pace_next(inbox->read_count, count, bytes);
+	return true;
+}
+
+static void
 on_read(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct inbox *inbox = arg;
 	const struct redisReply *entries;
-	bool is_stuck = false;
-	size_t i;
+	bool is_all;
 
 	inbox->is_reading = false;
 	worker_beat(inbox->relay->worker);
@@ -82,20 +155,14 @@ on_read(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	}
 	/* one stream: its name, its entries */
 	entries = redis_reply_at(redis_reply_at(reply, 0), 1);
-	for (i = 0; i < redis_reply_count(entries) && !is_stuck; i++)
-		is_stuck = !inbox_entry_take(inbox, redis_reply_at(entries, i));
-	if (i > 0) {
+	is_all = take_all(inbox, entries);
+	if (redis_reply_count(entries) > 0) {
 		canary_heard(&inbox->relay->canary, SLOT_PATH_INBOX);
-		slot_inbox_put(stored(inbox), &inbox->state);
-		shards_wake(&inbox->relay->shards);
+		note(inbox);
 		trim(inbox);
 	}
-	if (!is_stuck) {
+	if (is_all)
 		event_active(inbox->resume, EV_TIMEOUT, 0);
-		return;
-	}
-	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_PAUSES, 1);
-	wait_ms(inbox, FULL_MS);
 }
 
 /* Shorter than the deadline of commands, of which it is one. */
@@ -113,20 +180,30 @@ block_ms(const struct inbox *inbox)
 static void
 read_on(struct inbox *inbox)
 {
-	char id[INBOX_ID_SIZE], block[16];
-	const char *const words[] = { "XREAD", "COUNT", READ_COUNT, "BLOCK",
-		block, "STREAMS", inbox->key, id, NULL };
+	char id[INBOX_ID_SIZE], block[16], count[16];
+	const char *const words[] = { "XREAD", "COUNT", count, "BLOCK", block,
+		"STREAMS", inbox->key, id, NULL };
 
 	if (!inbox->can_read || !inbox->is_bound || inbox->is_reading ||
 	    inbox->is_parting)
 		return;
 	inbox_id_format(&inbox->state.done, id);
+	snprintf(count, sizeof(count), "%u", inbox->read_count);
 	snprintf(block, sizeof(block), "%u", block_ms(inbox));
 	if (backplane_stream_command(&inbox->relay->backplane, on_read, inbox,
 		words) == 0)
 		inbox->is_reading = true;
 	else
 		wait_ms(inbox, FAULT_MS);
+}
+
+static void
+go_on(struct inbox *inbox)
+{
+	if (inbox->stuck != NULL)
+		take_stuck(inbox);
+	else
+		read_on(inbox);
 }
 
 static void
@@ -139,7 +216,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	if (inbox->is_up && !inbox->is_bound)
 		ask(inbox);
 	else
-		read_on(inbox);
+		go_on(inbox);
 }
 
 /* ---- is it the stream that we know? */
@@ -199,6 +276,7 @@ forgotten(struct inbox *inbox, const struct inbox_stream *stream)
 	    "Redis has forgotten entries that were read: messages may be lost",
 	    log_uint("entries_added", stream->added));
 	memset(&inbox->trimmed, 0, sizeof(inbox->trimmed));
+	forget_stuck(inbox);
 }
 
 static void
@@ -253,7 +331,7 @@ on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		check(inbox, &stream);
 	else
 		begin_at(inbox, &stream);
-	read_on(inbox);
+	go_on(inbox);
 }
 
 static void
@@ -293,7 +371,8 @@ inbox_streams_link(struct inbox *inbox, bool is_up)
 		return;
 	inbox->can_read = is_up;
 	inbox->is_reading = false;
-	read_on(inbox);
+	inbox->read_count = 1;
+	go_on(inbox);
 }
 
 void
@@ -306,7 +385,7 @@ void
 inbox_resume(struct inbox *inbox)
 {
 	inbox->is_parting = false;
-	read_on(inbox);
+	go_on(inbox);
 }
 
 void
@@ -375,6 +454,7 @@ inbox_start(struct inbox *inbox, struct relay *relay)
 
 	memset(inbox, 0, sizeof(*inbox));
 	inbox->relay = relay;
+	inbox->read_count = 1;
 	if (settings->redis.url[0] == '\0')
 		return 0;
 	redis_names_inbox(&settings->redis, settings->node.id, inbox->key);

@@ -20,6 +20,7 @@
 #include "worker/relay/inbox_gap.h"
 
 struct inbox_broadcast;
+struct inbox_fields;
 
 struct inbox {
 	struct relay *relay;	  /* borrowed */
@@ -27,7 +28,9 @@ struct inbox {
 	struct inbox_state state; /* that of the slot header, or ahead of it */
 	struct inbox_id trimmed;
 	struct inbox_broadcast *broadcast; /* owned: not in all rings yet */
+	struct inbox_fields *stuck; /* owned: can be taken when there is room */
 	struct inbox_question asked; /* of the state, when the stream was */
+	uint32_t read_count;	     /* entries that are read at once */
 	bool is_bound;		     /* the state is of this Redis' stream */
 	bool is_asking;
 	bool is_up;	 /* the link for commands */

@@ -138,6 +138,25 @@ send_to(struct inbox *inbox, const struct letter *letter,
 	return status;
 }
 
+/* An earlier life's, for whoever was connected then.  Whether that client has
+ * come back is only for the receipt: as named beside the document. */
+static bool
+is_old(const struct inbox *inbox, const struct inbox_fields *entry,
+    enum delivery_status *out_status)
+{
+	struct shard_target target;
+
+	if (inbox_id_compare(&entry->id, &inbox->state.old) > 0)
+		return false;
+	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_OLD, 1);
+	*out_status = entry->client[0] != '\0' &&
+		delivery_find(&inbox->relay->delivery, entry->client,
+		    strlen(entry->client), &target) != DELIVERY_NOT_CONNECTED ?
+	    DELIVERY_UNKNOWN :
+	    DELIVERY_NOT_CONNECTED;
+	return true;
+}
+
 /* To whom?  As it was written down, if that was before the last death. */
 static enum delivery_status
 find(struct inbox *inbox, const struct letter *letter, struct shard_target *out)
@@ -155,16 +174,6 @@ find(struct inbox *inbox, const struct letter *letter, struct shard_target *out)
 	    letter->client_len, out);
 }
 
-/* An earlier life's, for whoever was connected then. */
-static bool
-is_old(const struct inbox *inbox, const struct inbox_fields *entry)
-{
-	if (inbox_id_compare(&entry->id, &inbox->state.old) > 0)
-		return false;
-	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_OLD, 1);
-	return true;
-}
-
 static enum delivery_status
 deliver(struct inbox *inbox, const struct letter *letter)
 {
@@ -172,9 +181,6 @@ deliver(struct inbox *inbox, const struct letter *letter)
 	enum delivery_status status;
 
 	status = find(inbox, letter, &target);
-	if (is_old(inbox, letter->entry))
-		return status == DELIVERY_NOT_CONNECTED ? status :
-							  DELIVERY_UNKNOWN;
 	if (status == DELIVERY_PENDING)
 		status = send_to(inbox, letter, &target);
 	if (status == DELIVERY_NOT_CONNECTED && !inbox->redo)
@@ -222,11 +228,8 @@ take_other(struct inbox *inbox, const struct inbox_fields *entry)
 
 	if (!escape_is_utf8(entry->text, entry->len))
 		return bad(inbox, "field m is not UTF-8");
-	if (entry->kind == INBOX_BROADCAST) {
-		if (is_old(inbox, entry))
-			return DELIVERY_NOT_CONNECTED;
+	if (entry->kind == INBOX_BROADCAST)
 		return inbox_broadcast_take(inbox, entry);
-	}
 	if (entry->client[0] == '\0')
 		return bad(inbox, "field c is no client id");
 	if (entry->kind == INBOX_WHERE)
@@ -241,8 +244,12 @@ take_other(struct inbox *inbox, const struct inbox_fields *entry)
 static enum delivery_status
 take(struct inbox *inbox, const struct inbox_fields *entry)
 {
+	enum delivery_status status;
+
 	if (entry->text == NULL)
 		return bad(inbox, "no field m");
+	if (entry->kind != INBOX_WHERE && is_old(inbox, entry, &status))
+		return status;
 	switch (entry->kind) {
 	case INBOX_DISPATCH:
 		return take_dispatch(inbox, entry);
@@ -265,29 +272,27 @@ taken(struct inbox *inbox, const struct inbox_fields *entry)
 }
 
 bool
-inbox_entry_take(struct inbox *inbox, const struct redisReply *reply)
+inbox_entry_take(struct inbox *inbox, const struct inbox_fields *entry)
 {
-	struct inbox_fields entry;
 	struct inbox_asker asker;
 	enum delivery_status status;
 
-	if (!inbox_fields_parse(reply, &entry) ||
-	    inbox_id_compare(&entry.id, &inbox->state.done) <= 0)
+	if (inbox_id_compare(&entry->id, &inbox->state.done) <= 0)
 		return true;
-	if (entry.kind == INBOX_CANARY) {
+	if (entry->kind == INBOX_CANARY) {
 		canary_returned(&inbox->relay->canary, SLOT_PATH_INBOX,
-		    entry.token);
-		taken(inbox, &entry);
+		    entry->token);
+		taken(inbox, entry);
 		return true;
 	}
-	status = take(inbox, &entry);
+	status = take(inbox, entry);
 	if (status == DELIVERY_BUSY)
 		return false;
 	if (status != DELIVERY_PENDING) {
-		inbox_asker_init(&asker, inbox->relay, &entry);
+		inbox_asker_init(&asker, inbox->relay, entry);
 		inbox_asker_tell(&asker, status, NULL, NULL);
 	}
 	counter_add(relay_counters(inbox->relay), COUNTER_INBOX_ENTRIES, 1);
-	taken(inbox, &entry);
+	taken(inbox, entry);
 	return true;
 }

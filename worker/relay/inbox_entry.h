@@ -12,13 +12,12 @@
 #include "worker/relay/inbox_fields.h"
 
 struct inbox;
-struct redisReply;
 struct relay;
 
 /* Delivers it and moves inbox->state behind it.  false: not now, because a ring
  * is full or a table busy; nothing has happened then, or of a broadcast what
  * inbox->state says. */
-bool inbox_entry_take(struct inbox *, const struct redisReply *);
+bool inbox_entry_take(struct inbox *, const struct inbox_fields *);
 
 /* ---- for inbox_entry.c and inbox_broadcast.c */
 

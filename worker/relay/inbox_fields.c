@@ -5,6 +5,7 @@
  */
 #include "worker/relay/inbox_fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/parse.h"
@@ -114,4 +115,34 @@ inbox_fields_parse(const struct redisReply *reply, struct inbox_fields *out)
 			    redis_reply_at(fields, i + 1));
 	}
 	return true;
+}
+
+size_t
+inbox_fields_bytes(const struct redisReply *reply)
+{
+	const struct redisReply *fields = redis_reply_at(reply, 1);
+	size_t i, len, bytes = 0;
+
+	for (i = 0; i < redis_reply_count(fields); i++)
+		if (redis_reply_text(redis_reply_at(fields, i), &len) != NULL)
+			bytes += len;
+	return bytes;
+}
+
+struct inbox_fields *
+inbox_fields_copy(const struct inbox_fields *from)
+{
+	struct inbox_fields *copy = malloc(sizeof(*copy) + from->len + 1);
+	char *text;
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *from;
+	if (from->text == NULL)
+		return copy;
+	text = (char *)(copy + 1);
+	memcpy(text, from->text, from->len);
+	text[from->len] = '\0';
+	copy->text = text;
+	return copy;
 }

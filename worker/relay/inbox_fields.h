@@ -47,5 +47,9 @@ struct inbox_fields {
 
 /* {id, {field, value ...}}.  false: it is none. */
 bool inbox_fields_parse(const struct redisReply *, struct inbox_fields *out);
+/* Bytes of an entry, of fields that are not known as well. */
+size_t inbox_fields_bytes(const struct redisReply *);
+/* One that owns its text, for free(); NULL: no memory. */
+struct inbox_fields *inbox_fields_copy(const struct inbox_fields *);
 
 #endif
