@@ -83,6 +83,100 @@ expect_nothing(struct relay_help *help)
 		    0);
 }
 
+/* The last relay was about to put entry 5 in the ring of slot 0, as that ring's
+ * next one. */
+static void
+intend(struct relay_help *help, uint32_t rec, uint64_t nonce)
+{
+	struct inbox_state state = { .done = { 4, 0 },
+		.count = 4,
+		.intent = { 5, 0 },
+		.ring_seq = ring_head_seq(&help->relay.shards.items[0].down) +
+		    1,
+		.nonce = nonce,
+		.rec = rec };
+
+	state.gen = help->gateways[0].table.records[rec].body.gen;
+	slot_inbox_put(&help->worker.slot->inbox, &state);
+}
+
+static uint64_t
+nonce_of(struct relay_help *help)
+{
+	return help->relay.shards.items[0].table.header->nonce;
+}
+
+/* It was not: the client may have another connection by now. */
+static void
+test_looked_up_anew(void **state)
+{
+	struct relay_help *help = *state;
+	uint32_t rec = open_one(&help->gateways[0].table, "alice", 5);
+
+	intend(help, rec, nonce_of(help));
+	assert_int_equal(inbox_start(&help->relay.inbox, &help->relay), 0);
+	assert_int_equal(help->relay.inbox.state.done.ms, 4);
+	close_one(&help->gateways[0].table, rec);
+	rec = open_one(&help->gateways[1].table, "alice", 5);
+	assert_true(take(help, 5, "alice"));
+	expect(help, 1, rec, "alice");
+	expect_nothing(help);
+	assert_int_equal(help->relay.inbox.state.done.ms, 5);
+}
+
+/* Keeper and tenant of that slot died before it was its turn: the record is
+ * somebody else's, of the same generation in new memory. */
+static void
+test_slot_is_another(void **state)
+{
+	struct relay_help *help = *state;
+	uint32_t bob, alice;
+
+	bob = open_one(&help->gateways[0].table, "bob", 5);
+	intend(help, bob, nonce_of(help));
+	assert_int_equal(inbox_start(&help->relay.inbox, &help->relay), 0);
+	help->gateways[0].table.header->nonce++;
+	alice = open_one(&help->gateways[1].table, "alice", 5);
+	assert_true(take(help, 5, "alice"));
+	expect(help, 1, alice, "alice");
+	expect_nothing(help);
+}
+
+/* Likewise, and before the relay came: nobody knows. */
+static void
+test_slot_was_another(void **state)
+{
+	struct relay_help *help = *state;
+	uint32_t bob = open_one(&help->gateways[0].table, "bob", 5);
+
+	intend(help, bob, nonce_of(help) + 1);
+	assert_int_equal(inbox_start(&help->relay.inbox, &help->relay), 0);
+	assert_int_equal(counted(help, COUNTER_INBOX_UNKNOWN), 1);
+	assert_int_equal(help->relay.inbox.state.done.ms, 5);
+	assert_true(take(help, 5, "bob"));
+	expect_nothing(help);
+}
+
+/* It was put there. */
+static void
+test_was_put(void **state)
+{
+	struct relay_help *help = *state;
+	uint32_t rec = open_one(&help->gateways[0].table, "alice", 5);
+	struct ring_part part = { "x", 1 };
+
+	intend(help, rec, nonce_of(help));
+	assert_int_equal(shards_put(&help->relay.shards, 0, RING_DELIVER, &part,
+			     1),
+	    0);
+	assert_int_equal(inbox_start(&help->relay.inbox, &help->relay), 0);
+	assert_int_equal(help->relay.inbox.state.done.ms, 5);
+	assert_int_equal(help->relay.inbox.state.count, 5);
+	assert_true(take(help, 5, "alice"));
+	assert_int_equal(counted(help, COUNTER_INBOX_UNKNOWN), 0);
+	assert_int_equal(counted(help, COUNTER_INBOX_ENTRIES), 0);
+}
+
 /* Not even looked at. */
 static void
 test_earlier_life(void **state)
@@ -108,6 +202,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(test_looked_up_anew),
+		CASE(test_slot_is_another),
+		CASE(test_slot_was_another),
+		CASE(test_was_put),
 		CASE(test_earlier_life),
 	};
 

@@ -435,10 +435,10 @@ settle(struct inbox *inbox)
 		counter_add(relay_counters(inbox->relay), COUNTER_INBOX_UNKNOWN,
 		    1);
 	} else if (ring_head_seq(&shard->down) < state->ring_seq) {
-		/* Others will put entries there before. */
-		state->ring_seq = UINT64_MAX;
+		/* It was not; others will put their entries in its place, and
+		 * whom it is for is looked up anew. */
+		state->intent = state->done;
 		slot_inbox_put(stored(inbox), state);
-		inbox->redo = true;
 		return;
 	}
 	state->done = state->intent;

@@ -37,7 +37,6 @@ struct inbox {
 	bool can_read;	 /* and that for streams */
 	bool is_reading; /* a reply is owed */
 	bool is_parting;
-	bool redo; /* the intent was not carried out: it comes first */
 	struct inbox_tally tally;
 	char key[REDIS_NAMES_MAX];
 };

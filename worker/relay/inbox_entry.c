@@ -157,33 +157,17 @@ is_old(const struct inbox *inbox, const struct inbox_fields *entry,
 	return true;
 }
 
-/* To whom?  As it was written down, if that was before the last death. */
-static enum delivery_status
-find(struct inbox *inbox, const struct letter *letter, struct shard_target *out)
-{
-	const struct inbox_state *state = &inbox->state;
-
-	if (inbox->redo &&
-	    inbox_id_compare(&state->intent, &letter->entry->id) == 0 &&
-	    inbox->relay->shards.items[state->slot].attached) {
-		*out = (struct shard_target){ state->slot, state->rec,
-			state->gen };
-		return DELIVERY_PENDING;
-	}
-	return delivery_find(&inbox->relay->delivery, letter->client,
-	    letter->client_len, out);
-}
-
 static enum delivery_status
 deliver(struct inbox *inbox, const struct letter *letter)
 {
 	struct shard_target target;
 	enum delivery_status status;
 
-	status = find(inbox, letter, &target);
+	status = delivery_find(&inbox->relay->delivery, letter->client,
+	    letter->client_len, &target);
 	if (status == DELIVERY_PENDING)
 		status = send_to(inbox, letter, &target);
-	if (status == DELIVERY_NOT_CONNECTED && !inbox->redo)
+	if (status == DELIVERY_NOT_CONNECTED)
 		/* whoever sent it here has found a route that is stale */
 		routes_touch(&inbox->relay->routes, letter->client,
 		    letter->client_len);
@@ -268,7 +252,6 @@ taken(struct inbox *inbox, const struct inbox_fields *entry)
 {
 	inbox->state.done = entry->id;
 	inbox->state.count++;
-	inbox->redo = false;
 }
 
 bool
