@@ -223,6 +223,32 @@ test_followed(void **state)
 	assert_int_equal(help->relay.delivery.pending, 0);
 }
 
+/* Ten thousand that wait must not keep the relay busy with looking. */
+static void
+test_poll_is_paced(void **state)
+{
+	struct relay_help *help = *state;
+	struct delivery *delivery = &help->relay.delivery;
+	struct timeval now, next, wait;
+	struct outcome outcome;
+	uint32_t rec;
+
+	rec = open_one(&help->gateways[0].table, "alice", 5);
+	queue_one(help, rec, 60000, &outcome);
+	delivery->polled += 10000;
+	relay_help_turn(help);
+	event_base_gettimeofday_cached(help->worker.base, &now);
+	assert_true(evtimer_pending(delivery->poll, &next));
+	evutil_timersub(&next, &now, &wait);
+	assert_true(
+	    wait.tv_sec == 0 && wait.tv_usec > 25000 && wait.tv_usec < 80000);
+	delivery->polled -= 10000;
+	delivery_end(delivery);
+	assert_int_equal(outcome.status, DELIVERY_QUEUED);
+	assert_int_equal(delivery->polled, 0);
+	assert_false(evtimer_pending(delivery->poll, NULL));
+}
+
 static void
 test_slot_gone(void **state)
 {
@@ -388,6 +414,7 @@ main(void)
 		CASE(test_other_receipts),
 		CASE(test_no_receipt),
 		CASE(test_followed),
+		CASE(test_poll_is_paced),
 		CASE(test_slot_gone),
 		CASE(test_end),
 		CASE(test_full),

@@ -62,6 +62,7 @@ struct delivery {
 	uint32_t used;	     /* items below were in use once */
 	uint32_t first_free; /* of them, or DELIVERY_NONE */
 	uint32_t first_polled;
+	uint32_t polled; /* so many */
 	uint32_t pending;
 };
 

@@ -15,11 +15,12 @@
 #include "worker/relay/relay.h"
 
 #define FIRES_AT_ONCE 4096
+#define POLL_MS	      5u
+#define POLL_AT_ONCE  1000u /* more of them are looked at less often */
 
 static void on_deadline(uint32_t, void *);
 
 static const struct timeval tick_time = { 0, TIMER_WHEEL_TICK_MS * 1000 };
-static const struct timeval poll_time = { 0, 5000 };
 
 static const enum counter counters_by_status[DELIVERY_STATUS_MAX] = {
 	[DELIVERY_DELIVERED] = COUNTER_DISPATCH_DELIVERED,
@@ -96,8 +97,18 @@ item_unpoll(struct delivery *delivery, struct delivery_item *item)
 	if (item->next_polled != DELIVERY_NONE)
 		delivery->items[item->next_polled].prev_polled =
 		    item->prev_polled;
-	if (delivery->first_polled == DELIVERY_NONE)
+	if (--delivery->polled == 0)
 		event_del(delivery->poll);
+}
+
+/* Its callback looks at all of them: the more there are, the later. */
+static void
+poll_later(struct delivery *delivery)
+{
+	uint32_t ms = POLL_MS * (1 + delivery->polled / POLL_AT_ONCE);
+	const struct timeval delay = { ms / 1000, (ms % 1000) * 1000 };
+
+	(void)evtimer_add(delivery->poll, &delay);
 }
 
 static void
@@ -105,8 +116,8 @@ item_poll(struct delivery *delivery, struct delivery_item *item)
 {
 	uint32_t index = item_index(delivery, item);
 
-	if (delivery->first_polled == DELIVERY_NONE)
-		evtimer_add(delivery->poll, &poll_time);
+	if (delivery->polled++ == 0)
+		poll_later(delivery);
 	else
 		delivery->items[delivery->first_polled].prev_polled = index;
 	item->polled = true;
@@ -321,6 +332,8 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 		next = delivery->items[index].next_polled;
 		poll_item(delivery, &delivery->items[index]);
 	}
+	if (delivery->polled > 0)
+		poll_later(delivery);
 }
 
 static void
@@ -361,7 +374,7 @@ delivery_start(struct delivery *delivery, struct relay *relay)
 	delivery->items = calloc(DELIVERY_MAX_PENDING,
 	    sizeof(*delivery->items));
 	delivery->tick = event_new(base, -1, EV_PERSIST, on_tick, delivery);
-	delivery->poll = event_new(base, -1, EV_PERSIST, on_poll, delivery);
+	delivery->poll = evtimer_new(base, on_poll, delivery);
 	if (delivery->items == NULL || delivery->tick == NULL ||
 	    delivery->poll == NULL)
 		return -ENOMEM;
