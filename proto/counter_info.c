@@ -357,6 +357,11 @@ static const struct counter_info infos[COUNTER_MAX] = {
 		"status=\"busy\"",
 		"Dispatched messages by status.",
 	},
+	[COUNTER_DISPATCHES_MOVED] = {
+		"dispatches_moved",
+		NULL,
+		"Messages sent again, to the client's next connection.",
+	},
 	[COUNTER_REACH_KEPT] = {
 		"dispatches_kept",
 		NULL,

@@ -34,6 +34,8 @@ teardown(void **state)
 {
 	struct relay_help *help = *state;
 
+	delivery_end(&help->relay.delivery);
+	assert_int_equal(help->relay.inbox.kept_bytes, 0);
 	event_free(help->relay.inbox.resume);
 	relay_help_free(help);
 	return 0;
@@ -177,6 +179,31 @@ test_was_put(void **state)
 	assert_int_equal(counted(help, COUNTER_INBOX_ENTRIES), 0);
 }
 
+/* Its connection ends before it has it. */
+static void
+test_follows_the_client(void **state)
+{
+	struct relay_help *help = *state;
+	struct ring_deliver head;
+	uint32_t rec;
+	char rest[16];
+
+	assert_int_equal(inbox_start(&help->relay.inbox, &help->relay), 0);
+	rec = open_one(&help->gateways[0].table, "alice", 5);
+	assert_true(take(help, 1, "alice"));
+	assert_int_equal(help->relay.inbox.kept_bytes, strlen("alice"));
+	assert_int_equal(relay_help_take(&help->gateways[0], &head,
+			     sizeof(head), rest, sizeof(rest)),
+	    RING_DELIVER);
+	close_one(&help->gateways[0].table, rec);
+	rec = open_one(&help->gateways[1].table, "alice", 5);
+	relay_help_receipt(&help->gateways[0], head.token,
+	    RECEIPT_NOT_CONNECTED, 0);
+	relay_help_turn(help);
+	expect(help, 1, rec, "alice");
+	expect_nothing(help);
+}
+
 /* Not even looked at. */
 static void
 test_earlier_life(void **state)
@@ -206,6 +233,7 @@ main(void)
 		CASE(test_slot_is_another),
 		CASE(test_slot_was_another),
 		CASE(test_was_put),
+		CASE(test_follows_the_client),
 		CASE(test_earlier_life),
 	};
 

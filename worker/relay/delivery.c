@@ -38,8 +38,8 @@ delivery_find(const struct delivery *delivery, const char *id, size_t len,
 	return DELIVERY_PENDING;
 }
 
-static int
-put_text(struct delivery *delivery, uint16_t kind,
+int
+delivery_put_text(struct delivery *delivery, uint16_t kind,
     const struct shard_target *target, uint64_t token, const void *text,
     size_t len)
 {
@@ -57,11 +57,19 @@ put_text(struct delivery *delivery, uint16_t kind,
 	    2);
 }
 
-/* One entry for one target: a kick if there is a reason, else the text. */
+/* What goes to one client: a kick if there is a reason, else a text. */
+struct load {
+	const void *text;
+	size_t len;
+	bool is_kept; /* until on_done is called */
+	uint16_t code;
+	const char *reason;
+};
+
 static enum delivery_status
 put(struct delivery *delivery, const struct shard_target *target,
-    const char *id, size_t id_len, const void *text, size_t len, uint16_t code,
-    const char *reason, const struct delivery_order *order)
+    const char *id, size_t id_len, const struct load *load,
+    const struct delivery_order *order)
 {
 	struct delivery_item *item;
 	int rc;
@@ -69,16 +77,20 @@ put(struct delivery *delivery, const struct shard_target *target,
 	item = delivery_item_take(delivery, target, order);
 	if (item == NULL)
 		return DELIVERY_BUSY;
-	item->is_message = reason == NULL;
+	item->is_message = load->reason == NULL;
 	item->id_len = (uint8_t)id_len;
 	memcpy(item->id, id, id_len);
+	if (load->is_kept) {
+		item->text = load->text;
+		item->len = load->len;
+	}
 	crash_mark();
-	if (reason == NULL)
-		rc = put_text(delivery, RING_DELIVER, target, item->token, text,
-		    len);
+	if (load->reason == NULL)
+		rc = delivery_put_text(delivery, RING_DELIVER, target,
+		    item->token, load->text, load->len);
 	else
 		rc = shards_put_kick(&delivery->relay->shards, target,
-		    item->token, code, reason);
+		    item->token, load->code, load->reason);
 	if (rc != 0) {
 		delivery_item_free(delivery, item);
 		return put_failed(rc);
@@ -89,18 +101,37 @@ put(struct delivery *delivery, const struct shard_target *target,
 	return DELIVERY_PENDING;
 }
 
+static enum delivery_status
+send_to(struct delivery *delivery, const struct shard_target *target,
+    const char *client_id, size_t id_len, const struct load *load,
+    const struct delivery_order *order)
+{
+	enum delivery_status status;
+
+	status = put(delivery, target, client_id, id_len, load, order);
+	if (status != DELIVERY_PENDING)
+		delivery_count(delivery, status);
+	return status;
+}
+
 enum delivery_status
 delivery_send_to(struct delivery *delivery, const struct shard_target *target,
     const char *client_id, size_t id_len, const void *text, size_t len,
     const struct delivery_order *order)
 {
-	enum delivery_status status;
+	const struct load load = { text, len, false, 0, NULL };
 
-	status = put(delivery, target, client_id, id_len, text, len, 0, NULL,
-	    order);
-	if (status != DELIVERY_PENDING)
-		delivery_count(delivery, status);
-	return status;
+	return send_to(delivery, target, client_id, id_len, &load, order);
+}
+
+enum delivery_status
+delivery_send_kept_to(struct delivery *delivery,
+    const struct shard_target *target, const char *client_id, size_t id_len,
+    const void *text, size_t len, const struct delivery_order *order)
+{
+	const struct load load = { text, len, true, 0, NULL };
+
+	return send_to(delivery, target, client_id, id_len, &load, order);
 }
 
 enum delivery_status
@@ -123,8 +154,9 @@ delivery_kick_to(struct delivery *delivery, const struct shard_target *target,
     const char *client_id, size_t id_len, uint16_t code, const char *reason,
     const struct delivery_order *order)
 {
-	return put(delivery, target, client_id, id_len, NULL, 0, code, reason,
-	    order);
+	const struct load load = { NULL, 0, false, code, reason };
+
+	return put(delivery, target, client_id, id_len, &load, order);
 }
 
 enum delivery_status
@@ -190,7 +222,7 @@ broadcast_to(struct delivery *delivery, const struct shard_target *target,
 		if (item == NULL)
 			return DELIVERY_BUSY;
 	}
-	rc = put_text(delivery, RING_BROADCAST, target,
+	rc = delivery_put_text(delivery, RING_BROADCAST, target,
 	    item != NULL ? item->token : 0, text, len);
 	if (item != NULL && rc == 0)
 		delivery_item_expect(delivery, item, order->wait_ms);

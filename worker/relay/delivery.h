@@ -43,11 +43,15 @@ struct delivery_item {
 	uint32_t next_polled, prev_polled;
 	bool polled;
 	bool is_message; /* counted as a dispatch */
+	bool is_moving;	 /* in no ring: to the client's next connection */
+	uint8_t moves;
 	struct shard_target target;
 	uint64_t token; /* 0: free */
 	uint64_t position;
 	uint64_t started_us;
 	struct delivery_order order;
+	const void *text; /* borrowed until on_done; NULL: goes out once */
+	size_t len;
 	uint8_t id_len; /* 0: a broadcast */
 	char id[RECORD_ID_MAX];
 };
@@ -57,12 +61,12 @@ struct delivery {
 	struct delivery_item *items; /* owned */
 	struct timer_wheel wheel;
 	struct event *tick; /* owned; runs while something is pending */
-	struct event *poll; /* owned; runs while something is queued */
+	struct event *poll; /* owned; runs while something is polled */
 	uint64_t next_token;
-	uint32_t used;	     /* items below were in use once */
-	uint32_t first_free; /* of them, or DELIVERY_NONE */
-	uint32_t first_polled;
-	uint32_t polled; /* so many */
+	uint32_t used;	       /* items below were in use once */
+	uint32_t first_free;   /* of them, or DELIVERY_NONE */
+	uint32_t first_polled; /* queued or moving */
+	uint32_t polled;       /* so many */
 	uint32_t pending;
 };
 
@@ -79,6 +83,11 @@ enum delivery_status delivery_send(struct delivery *, const char *client_id,
 enum delivery_status delivery_find(const struct delivery *,
     const char *client_id, size_t id_len, struct shard_target *out);
 enum delivery_status delivery_send_to(struct delivery *,
+    const struct shard_target *, const char *client_id, size_t id_len,
+    const void *text, size_t len, const struct delivery_order *);
+/* The text must live until on_done was called: if that connection has ended
+ * without it, it goes to the client's next one, perhaps behind later ones. */
+enum delivery_status delivery_send_kept_to(struct delivery *,
     const struct shard_target *, const char *client_id, size_t id_len,
     const void *text, size_t len, const struct delivery_order *);
 void delivery_count(struct delivery *, enum delivery_status);

@@ -17,6 +17,7 @@
 #define FIRES_AT_ONCE 4096
 #define POLL_MS	      5u
 #define POLL_AT_ONCE  1000u /* more of them are looked at less often */
+#define MAX_MOVES     4
 
 static void on_deadline(uint32_t, void *);
 
@@ -170,18 +171,83 @@ queued(struct delivery *delivery, struct delivery_item *item, uint64_t position)
 /* Its connection is gone; has the client another one by now?  Then it was
  * connected all the time, and only this message came between. */
 static enum delivery_status
-gone_or_moved(struct delivery *delivery, const struct delivery_item *item)
+gone_or_moved(struct delivery *delivery, const struct delivery_item *item,
+    struct shard_target *out)
 {
-	struct record_view view;
-	uint32_t slot;
+	enum delivery_status status = DELIVERY_NOT_CONNECTED;
+
+	if (item->id_len > 0)
+		status = delivery_find(delivery, item->id, item->id_len, out);
+	return status;
+}
+
+/* Under another token: the receipt of before may come once more. */
+static int
+put_again(struct delivery *delivery, struct delivery_item *item,
+    const struct shard_target *target)
+{
+	uint64_t token;
 	int rc;
 
-	if (item->id_len == 0)
-		return DELIVERY_NOT_CONNECTED;
-	rc = shards_find(&delivery->relay->shards, item->id, item->id_len,
-	    &slot, &view);
-	return rc == 0 || rc == -EAGAIN ? DELIVERY_BUSY :
-					  DELIVERY_NOT_CONNECTED;
+	delivery->next_token += DELIVERY_MAX_PENDING;
+	token = delivery->next_token | item_index(delivery, item);
+	rc = delivery_put_text(delivery, RING_DELIVER, target, token,
+	    item->text, item->len);
+	if (rc != 0)
+		return rc;
+	crash_mark();
+	item->token = token;
+	item->target = *target;
+	item->is_moving = false;
+	item->moves++;
+	item_unpoll(delivery, item);
+	delivery_item_expect(delivery, item,
+	    delivery->relay->worker->settings.api.request_timeout_ms);
+	counter_add(relay_counters(delivery->relay), COUNTER_DISPATCHES_MOVED,
+	    1);
+	return 0;
+}
+
+static bool
+is_same(const struct shard_target *a, const struct shard_target *b)
+{
+	return a->slot == b->slot && a->rec == b->rec && a->gen == b->gen;
+}
+
+/* What cannot be now, because its table is busy, the ring full or the
+ * connection not out of the table yet, is tried until the deadline. */
+static void
+move(struct delivery *delivery, struct delivery_item *item)
+{
+	struct shard_target target;
+	enum delivery_status status;
+
+	status = gone_or_moved(delivery, item, &target);
+	if (status == DELIVERY_NOT_CONNECTED) {
+		finish(delivery, item, status, 0);
+		return;
+	}
+	if (status == DELIVERY_PENDING && !is_same(&target, &item->target) &&
+	    put_again(delivery, item, &target) == 0)
+		return;
+	item->is_moving = true;
+	if (!item->polled)
+		item_poll(delivery, item);
+}
+
+static void
+gone(struct delivery *delivery, struct delivery_item *item)
+{
+	struct shard_target target;
+	enum delivery_status status;
+
+	if (item->text != NULL && item->moves < MAX_MOVES) {
+		move(delivery, item);
+		return;
+	}
+	status = gone_or_moved(delivery, item, &target);
+	finish(delivery, item,
+	    status == DELIVERY_PENDING ? DELIVERY_BUSY : status, 0);
 }
 
 void
@@ -210,7 +276,7 @@ delivery_receipt(struct delivery *delivery, uint32_t slot,
 		finish(delivery, item, DELIVERY_BUSY, 0);
 		break;
 	case RECEIPT_NOT_CONNECTED:
-		finish(delivery, item, gone_or_moved(delivery, item), 0);
+		gone(delivery, item);
 		break;
 	default:
 		finish(delivery, item, DELIVERY_UNKNOWN, 0);
@@ -284,7 +350,8 @@ delivery_slot_gone(struct delivery *delivery, uint32_t slot)
 
 	for (i = 0; i < delivery->used; i++) {
 		item = &delivery->items[i];
-		if (item->token != 0 && item->target.slot == slot)
+		if (item->token != 0 && item->target.slot == slot &&
+		    !item->is_moving)
 			finish(delivery, item, DELIVERY_UNKNOWN, 0);
 	}
 }
@@ -307,6 +374,10 @@ poll_item(struct delivery *delivery, struct delivery_item *item)
 	const struct shard *shard;
 	struct record_view view;
 
+	if (item->is_moving) {
+		move(delivery, item);
+		return;
+	}
 	shard = &delivery->relay->shards.items[item->target.slot];
 	if (!shard->attached ||
 	    table_read(&shard->table, item->target.rec, &view) != 0)
@@ -332,6 +403,7 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 		next = delivery->items[index].next_polled;
 		poll_item(delivery, &delivery->items[index]);
 	}
+	shards_wake(&delivery->relay->shards);
 	if (delivery->polled > 0)
 		poll_later(delivery);
 }
@@ -342,8 +414,11 @@ on_deadline(uint32_t index, void *arg)
 	struct delivery *delivery = arg;
 	struct delivery_item *item = &delivery->items[index];
 
-	finish(delivery, item,
-	    item->polled ? DELIVERY_QUEUED : DELIVERY_UNKNOWN, 0);
+	if (item->is_moving)
+		finish(delivery, item, DELIVERY_BUSY, 0);
+	else
+		finish(delivery, item,
+		    item->polled ? DELIVERY_QUEUED : DELIVERY_UNKNOWN, 0);
 }
 
 static void

@@ -19,4 +19,10 @@ void delivery_item_free(struct delivery *, struct delivery_item *);
 void delivery_item_expect(struct delivery *, struct delivery_item *,
     uint64_t ms);
 
+/* A text or a broadcast, into the ring of the target's slot: as shards_put().
+ */
+int delivery_put_text(struct delivery *, uint16_t kind,
+    const struct shard_target *, uint64_t token, const void *text, size_t len)
+    __attribute__((warn_unused_result));
+
 #endif

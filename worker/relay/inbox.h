@@ -31,6 +31,7 @@ struct inbox {
 	struct inbox_fields *stuck; /* owned: can be taken when there is room */
 	struct inbox_question asked; /* of the state, when the stream was */
 	uint32_t read_count;	     /* entries that are read at once */
+	size_t kept_bytes;	     /* of texts that wait for their receipt */
 	bool is_bound;		     /* the state is of this Redis' stream */
 	bool is_asking;
 	bool is_up;	 /* the link for commands */

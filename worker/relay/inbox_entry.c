@@ -17,6 +17,7 @@
 #include "worker/relay/relay.h"
 
 #define RECEIPT_MAX 4096u
+#define KEPT_MAX    (64u * 1024 * 1024) /* of texts, until their receipts */
 
 /* Whom an entry is for, and what that client gets. */
 struct letter {
@@ -25,6 +26,13 @@ struct letter {
 	size_t client_len;
 	const char *text;
 	size_t len;
+};
+
+/* One that waits for its receipt. */
+struct sent {
+	struct inbox_asker asker;
+	size_t len; /* 0: not kept */
+	char text[];
 };
 
 void
@@ -63,16 +71,43 @@ inbox_asker_tell(const struct inbox_asker *asker, enum delivery_status status,
 }
 
 static void
+forget(struct inbox *inbox, struct sent *sent)
+{
+	inbox->kept_bytes -= sent->len;
+	free(sent);
+}
+
+static void
 on_done(void *owner, uint32_t item, enum delivery_status status,
     uint64_t position)
 {
-	struct inbox_asker *asker = owner;
+	struct sent *sent = owner;
 
 	(void)item;
 	(void)position;
-	if (asker != NULL)
-		inbox_asker_tell(asker, status, NULL, NULL);
-	free(asker);
+	inbox_asker_tell(&sent->asker, status, NULL, NULL);
+	forget(&sent->asker.relay->inbox, sent);
+}
+
+/* Beyond the limit the text is not kept: if its connection ends before it has
+ * it, the receipt says so. */
+static struct sent *
+remember(struct inbox *inbox, const struct letter *letter)
+{
+	size_t len = letter->entry->kind == INBOX_KICK ? 0 : letter->len;
+	struct sent *sent;
+
+	if (inbox->kept_bytes + len > KEPT_MAX)
+		len = 0;
+	sent = malloc(sizeof(*sent) + len);
+	if (sent == NULL)
+		return NULL;
+	inbox_asker_init(&sent->asker, inbox->relay, letter->entry);
+	if (len > 0)
+		memcpy(sent->text, letter->text, len);
+	sent->len = len;
+	inbox->kept_bytes += len;
+	return sent;
 }
 
 void
@@ -97,8 +132,12 @@ put(struct inbox *inbox, const struct letter *letter,
 {
 	struct delivery *delivery = &inbox->relay->delivery;
 	const struct inbox_fields *entry = letter->entry;
+	const struct sent *sent = order->owner;
 	char reason[OPERATOR_REASON_MAX + 1];
 
+	if (sent->len > 0)
+		return delivery_send_kept_to(delivery, target, letter->client,
+		    letter->client_len, sent->text, sent->len, order);
 	if (entry->kind != INBOX_KICK)
 		return delivery_send_to(delivery, target, letter->client,
 		    letter->client_len, letter->text, letter->len, order);
@@ -115,21 +154,17 @@ send_to(struct inbox *inbox, const struct letter *letter,
 {
 	const struct inbox_fields *entry = letter->entry;
 	struct delivery_order order = { on_done, NULL, 0, entry->wait_ms };
-	struct inbox_asker *asker = NULL;
+	struct sent *sent = remember(inbox, letter);
 	enum delivery_status status;
 
-	if (entry->node[0] != '\0') {
-		asker = malloc(sizeof(*asker));
-		if (asker == NULL)
-			return DELIVERY_BUSY;
-		inbox_asker_init(asker, inbox->relay, entry);
-	}
-	order.owner = asker;
+	if (sent == NULL)
+		return DELIVERY_BUSY;
+	order.owner = sent;
 	inbox_intend(inbox, &entry->id, target);
 	status = put(inbox, letter, target, &order);
 	crash_mark();
 	if (status != DELIVERY_PENDING) {
-		free(asker);
+		forget(inbox, sent);
 		/* Others may put their entry in its place. */
 		inbox->state.intent = inbox->state.done;
 		slot_inbox_put(&inbox->relay->worker->slot->inbox,
