@@ -7,13 +7,17 @@ import signal
 import threading
 import time
 
+import pytest
+
 import process
 import proof
-from node import LONG, SLOW, wait_until
+from node import LONG, PATIENCE, SLOW, wait_until
 # pylint: disable=unused-import
 from redis_fleet import fleet, is_joined, redis
-from test_redis_inbox import Reader
+from test_api_callers import doc as call, post, raw_api
+from test_redis_inbox import Reader, doc
 from upgrading import Builds, Upgradable
+from wire import Client
 
 RATE = 3000 // SLOW  # messages a second
 BATCH = 15
@@ -104,6 +108,9 @@ class Listeners:
             lost += self.publisher.sent[name] - len(numbers)
         return lost
 
+    def came(self):
+        return sum(len(reader.numbers) for reader in self.readers.values())
+
     def missing(self):
         """The numbers of those that did not come, though later ones did."""
         count, came, end = len(self.readers), set(), []
@@ -121,6 +128,70 @@ class Listeners:
             reader.numbers[-1] == self.publisher.sent[name] - 1
             for name, reader in self.readers.items()), 30, "the end")
         return self.lost()
+
+
+class Fed:
+    """A client that gets numbers by the node's stream, as long as it lasts:
+    each comes, once and in order."""
+
+    def __init__(self, node, redis, name="fed"):
+        self.reader = Reader(node, name)
+        self.redis, self.name = redis, name
+        self.sent, self.ends, self.problem = 0, False, None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        try:
+            with self.redis.connect() as wire:
+                while not self.ends:
+                    wire("XADD", "inbox:a", "*", "m",
+                         doc(self.name, self.sent))
+                    self.sent += 1
+                    time.sleep(0.005)
+        except OSError as problem:
+            self.problem = problem
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
+        self.reader.close()
+
+    def finish(self):
+        self.ends = True
+        self.thread.join()
+        assert self.problem is None
+        wait_until(lambda: len(self.reader.numbers) >= self.sent, 30)
+        assert self.reader.numbers == list(range(self.sent))
+
+
+class Silence:
+    """The longest time in which something was sent, and nothing came."""
+
+    def __init__(self, sent, came):
+        self.sent, self.came = sent, came
+        self.longest = 0
+        self.ends = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        since, sent, came = time.monotonic(), self.sent(), self.came()
+        while not self.ends:
+            time.sleep(0.005)
+            if self.came() != came or self.sent() == sent:
+                since, sent, came = time.monotonic(), self.sent(), self.came()
+            self.longest = max(self.longest, time.monotonic() - since)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ends = True
+        self.thread.join()
 
 
 def note(what, times, listeners):
@@ -145,13 +216,51 @@ def test_restarts(fleet, redis):
 def test_upgrades(fleet, redis, tmp_path):
     node = fleet(more={"node.workers": 2}, kind=Upgradable)
     builds = Builds(tmp_path)
-    with Listeners(node, redis) as listeners:
+    with Listeners(node, redis) as listeners, Fed(node, redis) as fed:
         for _ in range(UPGRADES):
             listeners.wait_more(RATE // 4)
             node.upgrade(builds.copy())
         listeners.wait_more(RATE // 4)
         assert listeners.finish() == 0
+        fed.finish()
         note("live upgrade, messages by the channel", UPGRADES, listeners)
+    assert "changeover_gap" not in node.log()
+
+
+@pytest.mark.pace
+def test_callers_keep_nobody(fleet, redis):
+    """One keeps its connection and one waits for a slow reader: the relay takes
+    its time for them, and channel and stream go on."""
+    node = fleet(more={"node.workers": 2})
+    big = json.dumps(call("slow", 1, "x" * 900000)).encode()
+    small = json.dumps(call("slow", 2)).encode()
+    with Listeners(node, redis) as listeners, Fed(node, redis) as fed, \
+            Client(node, "slow", rcvbuf=4096), \
+            raw_api(node) as waits, raw_api(node) as stays:
+        while node.api("POST", "/gateway/dispatch",
+                       big).json()["status"] != "queued":
+            pass
+        waits.send(post("/gateway/dispatch?wait_ms=60000", small))
+        listeners.wait_more(RATE // 4)
+        stays.send(post("/gateway/dispatch", small))
+        assert stays.take_head() == 200
+        stays.take_body()
+        begin = time.monotonic()
+        with Silence(listeners.publisher.total, listeners.came) as channel, \
+                Silence(lambda: fed.sent,
+                        lambda: len(fed.reader.numbers)) as stream:
+            node.ctl("restart", seconds=60)
+            took = time.monotonic() - begin
+            listeners.wait_more(RATE // 4)
+        assert waits.take_head() == 200
+        assert json.loads(waits.take_body())["status"] == "queued"
+        assert listeners.finish() == 0
+        fed.finish()
+    print(f"longest silence {channel.longest:.3f} s by the channel, "
+          f"{stream.longest:.3f} s by the stream, of {took:.1f} s")
+    assert took > 2
+    assert channel.longest < 0.5 * PATIENCE
+    assert stream.longest < 0.5 * PATIENCE
     assert "changeover_gap" not in node.log()
 
 

@@ -268,6 +268,44 @@ test_overflow(void **state)
 	assert_int_equal(counted(help, COUNTER_DISPATCH_BUSY), 2);
 }
 
+/* Beside a relay that leaves slowly: what that one has delivered gives way, and
+ * only what it has not is missed. */
+static void
+test_leaves_slowly(void **state)
+{
+	struct relay_help *help = *state;
+	struct changeover *over = &help->relay.changeover;
+	struct push_queue *queue = &help->relay.pushes.queue;
+
+	over->state = CHANGEOVER_BESIDE;
+	queue->max_bytes = 3 *
+	    (2 * sizeof(struct push_item) + strlen(document('a')));
+	hear(help, "1a2b3c4d5e6f");
+	assert_int_equal(over->missed, 0);
+	assert_true(over->cut >= 3);
+	serve(help, 5);
+	expect(help, "ef");
+	assert_int_equal(counted(help, COUNTER_DISPATCH_BUSY), 0);
+}
+
+static void
+test_leaves_before_the_cut(void **state)
+{
+	struct relay_help *help = *state;
+	struct changeover *over = &help->relay.changeover;
+	struct push_queue *queue = &help->relay.pushes.queue;
+	uint64_t cut;
+
+	over->state = CHANGEOVER_BESIDE;
+	queue->max_bytes = 3 *
+	    (2 * sizeof(struct push_item) + strlen(document('a')));
+	hear(help, "1a2b3c4d5e6f");
+	cut = over->cut;
+	serve(help, 1);
+	expect(help, "ef");
+	assert_int_equal(counted(help, COUNTER_DISPATCH_BUSY), cut);
+}
+
 int
 main(void)
 {
@@ -286,6 +324,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_gives_from_behind, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_slowly, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_before_the_cut,
+		    setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

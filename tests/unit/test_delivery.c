@@ -337,6 +337,8 @@ test_moves_nowhere(void **state)
 	assert_int_equal(outcome.status, DELIVERY_BUSY);
 	close_one(&help->gateways[1].table, 0);
 	move_to_full(help, &outcome);
+	delivery_end_queued(&help->relay.delivery);
+	assert_false(outcome.done);
 	close_one(&help->gateways[1].table, 0);
 	relay_help_turn(help);
 	assert_int_equal(outcome.status, DELIVERY_NOT_CONNECTED);
@@ -367,7 +369,7 @@ test_poll_is_paced(void **state)
 	assert_true(
 	    wait.tv_sec == 0 && wait.tv_usec > 25000 && wait.tv_usec < 80000);
 	delivery->polled -= 10000;
-	delivery_end(delivery);
+	delivery_end_queued(delivery);
 	assert_int_equal(outcome.status, DELIVERY_QUEUED);
 	assert_int_equal(delivery->polled, 0);
 	assert_false(evtimer_pending(delivery->poll, NULL));

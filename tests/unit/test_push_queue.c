@@ -103,6 +103,42 @@ test_begins_at_a_mark(void **state)
 	assert_true(push_queue_is_empty(&queue));
 }
 
+static void
+mark(struct push_queue *queue, uint32_t number)
+{
+	assert_int_equal(push_queue_mark(queue, number), 0);
+}
+
+/* What comes before a mark gives way, and never what comes behind the last. */
+static void
+test_cut(void **state)
+{
+	struct push_queue queue;
+
+	(void)state;
+	push_queue_init(&queue, 4096);
+	assert_int_equal(push_queue_cut(&queue), 0);
+	mark(&queue, 1);
+	add(&queue, "a");
+	assert_int_equal(push_queue_cut(&queue), 0);
+	assert_int_equal(queue.first->mark, 1);
+	add(&queue, "b");
+	mark(&queue, 2);
+	mark(&queue, 3);
+	add(&queue, "c");
+	mark(&queue, 4);
+	add(&queue, "d");
+	assert_int_equal(push_queue_cut(&queue), 2);
+	assert_int_equal(queue.first->mark, 2);
+	assert_int_equal(push_queue_cut(&queue), 1);
+	assert_int_equal(queue.first->mark, 4);
+	assert_int_equal(push_queue_cut(&queue), 0);
+	push_queue_begin_at(&queue, 4);
+	assert_first(&queue, "d");
+	push_queue_clear(&queue);
+	assert_int_equal(queue.bytes, 0);
+}
+
 int
 main(void)
 {
@@ -110,6 +146,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_begins_at_a_mark),
+		cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

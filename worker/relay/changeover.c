@@ -71,6 +71,16 @@ begin_anew(const struct changeover *over, const char *why)
 
 /* Those before the mark were not for us. */
 static void
+count_cut(struct changeover *over)
+{
+	const struct push_item *first = over->relay->pushes.queue.first;
+
+	if (over->mark != 0 && first != NULL && first->mark > over->mark)
+		over->missed += over->cut;
+	over->cut = 0;
+}
+
+static void
 tell_missed(struct changeover *over)
 {
 	if (over->missed == 0)
@@ -170,6 +180,7 @@ changeover_serve(struct changeover *over, struct relay *relay)
 	over->link = NULL;
 	if (atomic_load(&shared(over)->mark_token) == over->token)
 		over->mark = atomic_load(&shared(over)->mark_number);
+	count_cut(over);
 	feed(over, changeover_fsm_serve(over->mark, over->heard));
 	tell_missed(over);
 	commit_store(&shared(over)->mark_number, 0u);

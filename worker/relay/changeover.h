@@ -35,6 +35,7 @@ struct changeover {
 	uint32_t heard;		 /* the last mark in the queue; 0: none */
 	uint32_t mark;		 /* where the giver has ended; 0: nowhere */
 	uint64_t missed;	 /* messages for which a queue had no room */
+	uint64_t cut;		 /* that gave way in front of the queue */
 };
 
 /* Beside the relay that still serves. */

@@ -124,6 +124,8 @@ void delivery_receipt(struct delivery *, uint32_t slot,
 
 /* Nobody waits any longer: ends all with what is known of them now. */
 void delivery_end(struct delivery *);
+/* The same for those that only wait behind others in their gateway. */
+void delivery_end_queued(struct delivery *);
 /* The slot has lost its memory: what was sent there is unknown. */
 void delivery_slot_gone(struct delivery *, uint32_t slot);
 

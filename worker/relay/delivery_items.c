@@ -366,6 +366,19 @@ delivery_end(struct delivery *delivery)
 			on_deadline(i, delivery);
 }
 
+void
+delivery_end_queued(struct delivery *delivery)
+{
+	uint32_t index, next;
+
+	for (index = delivery->first_polled; index != DELIVERY_NONE;
+	     index = next) {
+		next = delivery->items[index].next_polled;
+		if (!delivery->items[index].is_moving)
+			on_deadline(index, delivery);
+	}
+}
+
 /* Has the kernel got it?  A connection that ended before can have taken it or
  * not: nobody can tell. */
 static void

@@ -89,6 +89,23 @@ push_queue_mark(struct push_queue *queue, uint32_t mark)
 	return append(queue, NULL, 0, mark);
 }
 
+size_t
+push_queue_cut(struct push_queue *queue)
+{
+	const struct push_item *item = queue->first;
+	size_t dropped = 0;
+
+	for (; item != NULL && (item->mark == 0 || dropped == 0);
+	     item = item->next)
+		if (item->mark == 0)
+			dropped++;
+	if (item == NULL)
+		return 0;
+	while (queue->first != item)
+		push_queue_drop(queue);
+	return dropped;
+}
+
 void
 push_queue_begin_at(struct push_queue *queue, uint32_t mark)
 {

@@ -44,6 +44,9 @@ int push_queue_add(struct push_queue *, const char *bytes, size_t len)
 int push_queue_mark(struct push_queue *, uint32_t mark)
     __attribute__((warn_unused_result));
 void push_queue_drop(struct push_queue *); /* the first */
+/* Drops the first messages, up to the mark behind them: how many.  0: there is
+ * none. */
+size_t push_queue_cut(struct push_queue *);
 /* Moves all to the end of the first one, beyond its limit if need be. */
 void push_queue_move(struct push_queue *, struct push_queue *from);
 

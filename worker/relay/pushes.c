@@ -183,6 +183,25 @@ on_again(evutil_socket_t fd, short what, void *arg)
 		(void)evtimer_add(pushes->again, &soon);
 }
 
+/* Beside a relay that takes long to leave what came first is in vain: that one
+ * has delivered it, most likely. */
+static void
+put_by(struct relay *relay, struct push_queue *queue, const char *bytes,
+    size_t len)
+{
+	struct changeover *over = &relay->changeover;
+	size_t dropped = 1;
+	int rc;
+
+	while ((rc = push_queue_add(queue, bytes, len)) == -ENOBUFS &&
+	    changeover_is_beside(over) && dropped > 0) {
+		dropped = push_queue_cut(queue);
+		over->cut += dropped;
+	}
+	if (rc != 0)
+		over->missed++;
+}
+
 static void
 take_message(struct relay *relay, const char *bytes, size_t len)
 {
@@ -203,8 +222,7 @@ take_message(struct relay *relay, const char *bytes, size_t len)
 		break;
 	}
 	if (later != NULL) {
-		if (push_queue_add(later, bytes, len) != 0)
-			relay->changeover.missed++;
+		put_by(relay, later, bytes, len);
 		return;
 	}
 	counter_add(relay_counters(relay), COUNTER_PUSHES, 1);

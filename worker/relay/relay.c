@@ -16,7 +16,10 @@
 /* A slot changes hands in less; what waits longer may be waiting for the relay
  * after this one, which reads the layout of the tables. */
 #define LEAVE_REACH_MS 500u
-#define LEAVE_HARD_MS  4000u /* that their replies may take then */
+#define LEAVE_HARD_MS  3500u /* that their replies may take then */
+#define MARK_MS	       3000u /* that the next relay's mark may take */
+#define PART_MS	       500u  /* that receipts may take in the end */
+#define PART_HARD_MS   1500u /* and what waits for a gateway */
 
 /* Reads the ring of a slot that is mapped. */
 static void
@@ -93,28 +96,83 @@ relay_left(struct relay *relay)
 		worker_leave(relay->worker, WORKER_EXIT_RECYCLE);
 }
 
+static void
+begin_phase(struct relay *relay, enum relay_phase phase)
+{
+	relay->phase = phase;
+	relay->phase_since_ms = clock_mono_ms();
+	crash_mark();
+}
+
 /* Everybody who asked gets a reply: at last that the outcome is not known. */
+static bool
+callers_are_gone(struct relay *relay, uint64_t spent_ms)
+{
+	if (spent_ms >= LEAVE_REACH_MS)
+		reach_end(&relay->reach);
+	if (spent_ms >= LEAVE_MS)
+		delivery_end(&relay->delivery);
+	return (api_has_parted(&relay->api) && relay->reach.count == 0) ||
+	    spent_ms >= LEAVE_HARD_MS;
+}
+
+/* The rest is the next relay's, too. */
+static void
+part(struct relay *relay)
+{
+	canary_part(&relay->canary);
+	inbox_part(&relay->inbox);
+	ingress_part(&relay->ingress);
+	delivery_end_queued(&relay->delivery);
+}
+
+static bool
+has_parted(struct relay *relay, uint64_t spent_ms)
+{
+	if (spent_ms >= PART_MS) {
+		reach_end(&relay->reach);
+		delivery_end(&relay->delivery);
+	}
+	return (relay->delivery.pending == 0 && relay->reach.count == 0 &&
+		   ingress_is_idle(&relay->ingress) &&
+		   pushes_are_idle(&relay->pushes)) ||
+	    spent_ms >= PART_HARD_MS;
+}
+
+/* Callers take seconds, who keep a connection or wait for a slow reader: for
+ * all others the relay is there meanwhile. */
 static void
 on_leave(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *relay = arg;
-	uint64_t spent_ms = clock_mono_ms() - relay->leaving_since_ms;
+	uint64_t spent_ms = clock_mono_ms() - relay->phase_since_ms;
 
 	(void)fd;
 	(void)what;
 	crash_mark();
 	worker_beat(relay->worker);
-	if (spent_ms >= LEAVE_REACH_MS)
-		reach_end(&relay->reach);
-	if (spent_ms >= LEAVE_MS)
-		delivery_end(&relay->delivery);
-	if ((api_has_parted(&relay->api) && relay->delivery.pending == 0 &&
-		relay->reach.count == 0 && ingress_is_idle(&relay->ingress) &&
-		(changeover_is_parted(&relay->changeover) ||
-		    spent_ms >= LEAVE_MS) &&
-		pushes_are_idle(&relay->pushes)) ||
-	    spent_ms >= LEAVE_HARD_MS)
-		relay_left(relay);
+	switch (relay->phase) {
+	case RELAY_SERVES:
+		break;
+	case RELAY_ENDS_CALLS:
+		if (!callers_are_gone(relay, spent_ms))
+			break;
+		if (relay->is_giving)
+			changeover_part(&relay->changeover);
+		begin_phase(relay, RELAY_AWAITS_MARK);
+		break;
+	case RELAY_AWAITS_MARK:
+		if (!changeover_is_parted(&relay->changeover) &&
+		    spent_ms < MARK_MS)
+			break;
+		part(relay);
+		begin_phase(relay, RELAY_PARTS);
+		break;
+	case RELAY_PARTS:
+		if (has_parted(relay, spent_ms))
+			relay_left(relay);
+		break;
+	}
 }
 
 static int
@@ -303,13 +361,10 @@ relay_recycle(struct worker *worker)
 	const struct timeval pace = { 0, 10000 };
 	struct relay *relay = worker->context;
 
-	if (relay->leaving_since_ms != 0)
+	if (relay->phase != RELAY_SERVES)
 		return;
 	api_part(&relay->api);
-	canary_part(&relay->canary);
-	inbox_part(&relay->inbox);
-	ingress_part(&relay->ingress);
-	relay->leaving_since_ms = clock_mono_ms();
+	begin_phase(relay, RELAY_ENDS_CALLS);
 	if (event_add(relay->leave, &pace) != 0)
 		worker_leave(worker, WORKER_EXIT_RECYCLE);
 	event_active(relay->leave, EV_TIMEOUT, 0);
@@ -321,10 +376,10 @@ relay_let_go(struct worker *worker)
 	struct relay *relay = worker->context;
 
 	relay->is_giving = true;
-	/* Another order in place of the last one has a time of its own. */
-	if (relay->leaving_since_ms != 0)
-		relay->leaving_since_ms = clock_mono_ms();
-	changeover_part(&relay->changeover);
+	/* Another order in place of the last one has a time of its own, and
+	 * another mark. */
+	if (relay->phase != RELAY_SERVES)
+		begin_phase(relay, RELAY_ENDS_CALLS);
 	relay_recycle(worker);
 }
 
@@ -340,9 +395,9 @@ relay_keep(struct worker *worker)
 		return;
 	}
 	/* It was asked before it served. */
-	if (relay->leaving_since_ms == 0)
+	if (relay->phase == RELAY_SERVES)
 		return;
-	relay->leaving_since_ms = 0;
+	relay->phase = RELAY_SERVES;
 	relay->is_giving = false;
 	changeover_keep(&relay->changeover);
 	ingress_resume(&relay->ingress);

@@ -36,6 +36,14 @@
 #include "worker/relay/shards.h"
 #include "worker/worker.h"
 
+enum relay_phase {
+	RELAY_SERVES,
+	/* It leaves, in this order: */
+	RELAY_ENDS_CALLS,  /* of its API; all the rest goes on */
+	RELAY_AWAITS_MARK, /* where the channel is to end */
+	RELAY_PARTS,	   /* stream, clients' messages, receipts */
+};
+
 struct relay {
 	struct worker *worker; /* borrowed: the frame's */
 	struct shards shards;
@@ -60,8 +68,9 @@ struct relay {
 	struct event *rebind;	 /* owned; runs while a slot is stale */
 	struct event *leave;	 /* owned; runs while it takes leave */
 	bool stale[SLOT_MAX_WORKERS]; /* its fds have changed */
-	uint64_t leaving_since_ms;    /* while leave runs */
-	bool is_giving;		      /* it leaves the slot to another keeper */
+	enum relay_phase phase;
+	uint64_t phase_since_ms; /* while leave runs */
+	bool is_giving;		 /* it leaves the slot to another keeper */
 };
 
 extern const struct worker_ops relay_ops;
