@@ -185,6 +185,9 @@ def test_stale_route(fleet, redis):
         redis("SET", "user-route:ghost", node)
         assert a.dispatch("ghost")[1].json()["status"] == "not_connected"
         wait_until(lambda: route(redis, "ghost") is None)
+    redis("SET", "user-route:ghost", "a")
+    redis("PUBLISH", "channel:a", doc("ghost", 1))
+    wait_until(lambda: route(redis, "ghost") is None)
     assert b.restarts("fault") == 0
 
 

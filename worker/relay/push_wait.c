@@ -25,6 +25,15 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 	(void)position;
 }
 
+/* Whoever published it has found a route that is stale.  One at a time: nobody
+ * keeps a publisher from going on like that. */
+static void
+touch(struct relay *relay, const struct dispatch_doc *doc)
+{
+	if (routes_is_idle(&relay->routes))
+		routes_touch(&relay->routes, doc->target, doc->target_len);
+}
+
 /* False: not now, and *out_line says what it has to wait for.  must: also into
  * a ring that is nearly full; *out_line is NO_LINE then if it was not. */
 static bool
@@ -42,6 +51,7 @@ try(struct relay *relay, const struct dispatch_doc *doc, bool must,
 		return false;
 	if (status != DELIVERY_PENDING) {
 		delivery_count(delivery, status);
+		touch(relay, doc);
 		return true;
 	}
 	if (!delivery_has_room(delivery, target.slot, doc->len)) {
