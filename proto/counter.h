@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What a slot counts and measures.  The order is part of the slot's layout;
- * counters of one metric stand together.
- */
+/* What a slot counts.  The order is part of its layout; counters of one metric
+ * stand together. */
 #ifndef HOLDFAST_PROTO_COUNTER_H
 #define HOLDFAST_PROTO_COUNTER_H
 
@@ -25,7 +23,6 @@ enum counter {
 	COUNTER_HANDSHAKE_TIMEOUT,	    /* deadline before 101 */
 	COUNTER_HANDSHAKE_ABANDONED,	    /* peer left before 101 */
 	COUNTER_HANDSHAKE_HEALTHZ,	    /* GET /healthz, or a file */
-	/* traffic */
 	COUNTER_MESSAGES_IN,
 	COUNTER_MESSAGES_OUT,
 	COUNTER_BYTES_IN,
@@ -85,13 +82,14 @@ enum counter {
 	COUNTER_DISPATCH_UNKNOWN,
 	COUNTER_DISPATCH_BUSY, /* ring down full: 503 */
 	COUNTER_DISPATCHES_MOVED,
-	COUNTER_REACH_KEPT,    /* until the client could be looked up */
+	COUNTER_REACH_KEPT, /* until the client could be looked up */
 	COUNTER_REPLACED_ACROSS_SLOTS,
 	COUNTER_RESYNCS,
-	COUNTER_RINGS_BROKEN, /* a gateway wrote nonsense */
+	COUNTER_RINGS_BROKEN, /* the other side wrote nonsense */
 	COUNTER_REDIS_CONNECTS,
 	COUNTER_REDIS_FAILURES, /* links that went down or did not come up */
 	COUNTER_REDIS_ERRORS,	/* error replies to commands */
+	COUNTER_REDIS_UNTOLD,	/* nobody waits for a reply */
 	COUNTER_ROUTES_WRITTEN,
 	COUNTER_ROUTES_REMOVED,
 	COUNTER_ROUTES_FAILED,

@@ -380,7 +380,7 @@ static const struct counter_info infos[COUNTER_MAX] = {
 	[COUNTER_RINGS_BROKEN] = {
 		"rings_broken",
 		NULL,
-		"Times a gateway's reports made no sense and were skipped.",
+		"Times entries of a ring made no sense and were skipped.",
 	},
 	[COUNTER_REDIS_CONNECTS] = {
 		"redis_connects",
@@ -397,6 +397,8 @@ static const struct counter_info infos[COUNTER_MAX] = {
 		NULL,
 		"Error replies of Redis.",
 	},
+	[COUNTER_REDIS_UNTOLD] = { "redis_untold", NULL,
+	    "Receipts and other words for Redis that it was not sent." },
 	[COUNTER_ROUTES_WRITTEN] = { "routes_written", NULL,
 	    "Routes of clients that were written to Redis." },
 	[COUNTER_ROUTES_REMOVED] = { "routes_removed", NULL,

@@ -275,6 +275,8 @@ deliver_run(struct gateway *g)
 		if (rc < 0) {
 			log_error("ring_broken",
 			    "deliveries in it are given up", log_errno(rc));
+			counter_add(gateway_counters(g), COUNTER_RINGS_BROKEN,
+			    1);
 			ring_skip_all(&g->down);
 			continue;
 		}

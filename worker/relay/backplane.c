@@ -326,9 +326,11 @@ backplane_tell(struct backplane *backplane, const char *const *words)
 {
 	int rc = backplane_command(backplane, NULL, NULL, words);
 
-	if (rc != 0)
-		log_debug("redis_not_told", NULL, log_text("command", words[0]),
-		    log_errno(rc));
+	if (rc == 0)
+		return;
+	counter_add(relay_counters(backplane->relay), COUNTER_REDIS_UNTOLD, 1);
+	log_debug("redis_not_told", NULL, log_text("command", words[0]),
+	    log_errno(rc));
 }
 
 void

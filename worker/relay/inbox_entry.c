@@ -6,6 +6,7 @@
  */
 #include "worker/relay/inbox_entry.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,8 +225,12 @@ take_dispatch(struct inbox *inbox, const struct inbox_fields *entry)
 	enum delivery_status status;
 	struct api_fault fault;
 	struct letter letter;
+	int rc;
 
-	if (dispatch_body_parse(entry->text, entry->len, &body, &fault) != 0)
+	rc = dispatch_body_parse(entry->text, entry->len, &body, &fault);
+	if (rc == -ENOMEM)
+		return DELIVERY_BUSY;
+	if (rc != 0)
 		return bad(inbox, fault.text);
 	if (body.count == 1) {
 		letter = (struct letter){ entry, body.docs[0].target,

@@ -148,11 +148,15 @@ deliver(struct pushes *pushes, const char *bytes, size_t len)
 {
 	struct dispatch_body body;
 	struct api_fault fault;
+	int rc;
 
-	if (dispatch_body_parse(bytes, len, &body, &fault) != 0) {
+	rc = dispatch_body_parse(bytes, len, &body, &fault);
+	if (rc == -ENOMEM)
+		delivery_count(&pushes->relay->delivery, DELIVERY_BUSY);
+	else if (rc != 0)
 		bad(pushes->relay, &fault);
+	if (rc != 0)
 		return;
-	}
 	for (size_t i = 0; i < body.count; i++)
 		push_wait_deliver(&pushes->wait, &body.docs[i]);
 	dispatch_body_clear(&body);
