@@ -81,9 +81,8 @@ class Sentinel:
 @pytest.fixture
 def watched():
     """(Sentinel, master, replica)"""
-    master = Redis().start()
-    replica = Redis("--replicaof", "127.0.0.1", str(master.port),
-                    "--repl-diskless-sync-delay", "0").start()
+    master = Redis("--repl-diskless-sync-delay", "0").start()
+    replica = Redis("--replicaof", "127.0.0.1", str(master.port)).start()
     made = [master, replica]
     try:
         wait_until(lambda: "master_link_status:up"
