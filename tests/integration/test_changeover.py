@@ -25,6 +25,9 @@ CLIENTS = 10
 RESTARTS = 10
 UPGRADES = 3
 KILLS = 100 if LONG else 12
+# A death costs some hundredths of a second; the time after which a relay gives
+# up to wait for its mark is three.
+MOST_LOST = RATE
 
 
 class Publisher:
@@ -304,6 +307,7 @@ def test_kills_in_between(fleet, redis):
     print(f"seed {seed}")
     random.seed(seed)
     with Listeners(node, redis) as listeners:
+        missing = 0
         for _ in range(KILLS):
             killer = threading.Thread(target=kill_some, daemon=True,
                                       args=(random.uniform(0, 0.2),))
@@ -313,6 +317,8 @@ def test_kills_in_between(fleet, redis):
             wait_until(lambda: is_joined(node), 30)
             listeners.wait_more(RATE // 20)
             listeners.lost()
+            before, missing = missing, len(listeners.missing())
+            assert missing - before < MOST_LOST
         lost = listeners.finish()
         total = listeners.publisher.total()
     print(f"{KILLS} kills, {lost} of {total} lost")

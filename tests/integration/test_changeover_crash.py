@@ -12,7 +12,7 @@ import proof
 from node import LONG, wait_until
 # pylint: disable=unused-import
 from redis_fleet import fleet, is_joined, redis
-from test_changeover import CLIENTS, RATE, Listeners
+from test_changeover import CLIENTS, MOST_LOST, RATE, Listeners
 from test_crashpoints import Control, build_has_points
 from test_redis_inbox import add, number_of
 from upgrading import Upgradable
@@ -58,6 +58,7 @@ class Walk:
         gap = gap[len(missing):]
         if gap:
             assert gap == list(range(gap[0], gap[-1] + 1)), (point, gap)
+        assert len(gap) < MOST_LOST, (point, len(gap))
         log = self.node.log()[log:]
         dead = [int(pid) for pid in
                 re.findall(r"tenant_died.* tenant_pid=(\d+)", log)]
