@@ -23,6 +23,7 @@
 #define DELIVERY_MAX_PENDING 65536u /* a power of two */
 #define DELIVERY_NONE	     DELIVERY_MAX_PENDING
 
+struct delivery_item;
 struct relay;
 
 /* position: of a broadcast, the connections it was sent to. */
@@ -35,25 +36,6 @@ struct delivery_order {
 	void *owner; /* borrowed: lives until on_done was called */
 	uint32_t item;
 	uint32_t wait_ms;
-};
-
-struct delivery_item {
-	struct timer_node timer;
-	uint32_t next_free; /* while free */
-	uint32_t next_polled, prev_polled;
-	bool polled;
-	bool is_message; /* counted as a dispatch */
-	bool is_moving;	 /* in no ring: to the client's next connection */
-	uint8_t moves;
-	struct shard_target target;
-	uint64_t token; /* 0: free */
-	uint64_t position;
-	uint64_t started_us;
-	struct delivery_order order;
-	const void *text; /* borrowed until on_done; NULL: goes out once */
-	size_t len;
-	uint8_t id_len; /* 0: a broadcast */
-	char id[RECORD_ID_MAX];
 };
 
 struct delivery {

@@ -6,7 +6,27 @@
 #ifndef HOLDFAST_RELAY_DELIVERY_ITEMS_H
 #define HOLDFAST_RELAY_DELIVERY_ITEMS_H
 
+#include "lib/timer_wheel.h"
 #include "worker/relay/delivery.h"
+
+struct delivery_item {
+	struct timer_node timer;
+	uint32_t next_free; /* while free */
+	uint32_t next_polled, prev_polled;
+	bool polled;
+	bool is_message; /* counted as a dispatch */
+	bool is_moving;	 /* in no ring: to the client's next connection */
+	uint8_t moves;
+	struct shard_target target;
+	uint64_t token; /* 0: free */
+	uint64_t position;
+	uint64_t started_us;
+	struct delivery_order order;
+	const void *text; /* borrowed until on_done; NULL: goes out once */
+	size_t len;
+	uint8_t id_len; /* 0: a broadcast */
+	char id[RECORD_ID_MAX];
+};
 
 /* A new item with a token of its own; NULL when there are too many. */
 struct delivery_item *delivery_item_take(struct delivery *,
