@@ -23,7 +23,7 @@ def proxy(redis):
 def node(start, proxy):
     """A node that reaches Redis through the proxy."""
     made = start({"node.id": "a", **QUICK, "redis.url": proxy.url,
-                  "node.capacity": 5000})
+                  "node.capacity": 5000, "blast_radius.floor": 5000})
     wait_until(lambda: is_joined(made))
     return made
 
