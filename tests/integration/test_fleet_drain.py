@@ -32,7 +32,8 @@ def crowd(nodes, each):
     clients = [Client(node, f"{i}-{n}") for n, node in enumerate(nodes)
                for i in range(each)]
     # What may be drained is a share of what the leader has counted.
-    wait_until(lambda: shown(nodes[0])["held"] >= len(clients), 30)
+    wait_until(lambda: all(shown(node)["held"] >= len(clients)
+                           for node in nodes), 30)
     return clients
 
 
