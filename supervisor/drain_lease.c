@@ -55,22 +55,15 @@ void
 drain_lease_granted(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
-	struct drain_words *drain = &life->drain;
-	uint64_t now = clock_mono_ms();
 
 	if (life->waits_lease) {
-		uint64_t window = drain->end_ms - drain->begin_ms;
-
-		/* The time of waiting is not the clients'. */
-		drain->begin_ms = now;
-		drain->end_ms = now + window;
 		lifecycle_start_closing(sup);
 	} else if (life->is_paused) {
 		log_notice("drain_resumed", NULL,
 		    log_uint("window_ms", life->paused_left_ms));
 		supervisor_event(sup, "drain_resumed", -1, NULL, NULL,
 		    node_connections(&sup->node));
-		drain->end_ms = now + life->paused_left_ms;
+		life->drain.end_ms = clock_mono_ms() + life->paused_left_ms;
 		lifecycle_go_on_closing(sup);
 	}
 }

@@ -226,8 +226,12 @@ void
 lifecycle_start_closing(struct supervisor *sup)
 {
 	struct drain_words *drain = &sup->lifecycle.drain;
+	uint64_t window = drain->end_ms - drain->begin_ms;
 
 	sup->lifecycle.waits_lease = false;
+	/* The time of waiting is not the clients'. */
+	drain->begin_ms = clock_mono_ms();
+	drain->end_ms = drain->begin_ms + window;
 	drain->close_code = DRAIN_CLOSE_CODE;
 	drain->total = node_connections(&sup->node);
 	lifecycle_enter(sup, LIFECYCLE_DRAINING);
@@ -248,8 +252,8 @@ take_plan(struct supervisor *sup, const struct drain_plan *plan)
 	uint64_t now = clock_mono_ms();
 
 	drain->profile = plan->profile;
-	/* Load balancers keep the time they were given. */
-	if (sup->lifecycle.state != LIFECYCLE_LEAVING)
+	/* Load balancers keep the time they were given, if it is not over. */
+	if (sup->lifecycle.state != LIFECYCLE_LEAVING || drain->begin_ms < now)
 		drain->begin_ms = now + plan->lb_wait_ms;
 	drain->end_ms = now + plan->lb_wait_ms + plan->window_ms;
 	if (drain->end_ms < drain->begin_ms)

@@ -15,7 +15,7 @@ void lifecycle_arm(struct supervisor *sup, uint64_t until_ms);
 /* What the supervisor after us has to know. */
 void lifecycle_save(struct supervisor *sup);
 void lifecycle_enter(struct supervisor *sup, enum lifecycle_state state);
-/* The closes begin. */
+/* The closes begin now, and have all of the drain's window. */
 void lifecycle_start_closing(struct supervisor *sup);
 /* Everybody, from now until the end of the drain's window. */
 void lifecycle_go_on_closing(struct supervisor *sup);

@@ -3,9 +3,8 @@
 import signal
 
 from crowd import Crowd
-from node import wait_until
-from test_fleet import (FAST, LEASE, events, fleet, leader_of, long, redis,
-                        shown)
+from node import PATIENCE, wait_until
+from test_fleet import FAST, LEASE, events, fleet, long, redis, shown
 
 from upgrading import Upgradable
 from wire import Client, Closed
@@ -124,22 +123,25 @@ def test_plan_knows_the_peers(fleet, redis):
     close(clients)
 
 
-@long
 def test_stop_waits_for_so_long(fleet, redis):
-    nodes = fleet(2, **{**SETTINGS, "drain.lease_wait": "1s",
-                        "drain.window": "1s"})
-    clients = crowd(nodes, 2)
-    leader = leader_of(nodes)
-    node = next(n for n in nodes if n is not leader)
+    """What it waits for the fleet is not taken from its clients' time."""
+    window = 3
+    node, _ = fleet(2, **{**SETTINGS, "drain.lease_wait": f"{window}s",
+                          "drain.window": f"{window}s"})
     redis("HSET", "{main}:drains", "other", "x:1 5 9999999999999",
           "ended", "y:1 9 1000", "nonsense", "z")
-    node.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: lease(node) == "waiting", 20)
+    with Crowd(node, 24) as clients:
+        node.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: lease(node) == "waiting", 20)
+        clients.run(30)
+        clients.check_ends()
+        first, *_, last = clients.times(0)
+    assert window / 2 < last - first < window * PATIENCE
     assert node.wait(30) == 0
     assert "drain_unleased" in node.log()
+    assert "event=drain_deadline" not in node.log()
     wait_until(lambda: "drain_unleased" in kinds(redis, node), 20)
     wait_until(lambda: list(entries(redis)) == ["other"], 20)
-    close(clients)
 
 
 @long

@@ -16,8 +16,12 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "proto/redis_conf.h"
 #include "supervisor/drain_lease.h"
 #include "supervisor/supervisor.h"
+
+#define WINDOW_MS 10000
+#define PASSED_MS 20000 /* less than the machine is up */
 
 /* A supervisor without processes; its one slot has connections. */
 struct rig {
@@ -294,6 +298,120 @@ test_permission_is_over(void **state)
 	end(&rig);
 }
 
+/* A fleet that says nothing: its link has never been started. */
+static void
+join(struct rig *rig, struct fleet *fleet)
+{
+	struct redis_link_conf conf = redis_conf_of(
+	    &rig->sup.conf.settings.redis);
+	const char *problem;
+
+	assert_int_equal(redis_url_parse("redis://127.0.0.1", &conf.url,
+			     &problem),
+	    0);
+	rig->sup.conf.settings.drain.lb_wait_ms = 0;
+	rig->sup.conf.settings.drain.window_ms = WINDOW_MS;
+	memset(fleet, 0, sizeof(*fleet));
+	fleet->sup = &rig->sup;
+	fleet->link = redis_link_new(rig->sup.base, &conf);
+	assert_non_null(fleet->link);
+	rig->sup.fleet = fleet;
+}
+
+static void
+leave(struct rig *rig)
+{
+	redis_link_free(rig->sup.fleet->link);
+	rig->sup.fleet = NULL;
+}
+
+/* As if the drain had been begun so much earlier. */
+static void
+pass(struct rig *rig, uint64_t ms)
+{
+	struct lifecycle *life = &rig->sup.lifecycle;
+
+	life->drain.begin_ms -= ms;
+	life->drain.end_ms -= ms;
+	if (life->lease_until_ms != 0)
+		life->lease_until_ms -= ms;
+}
+
+static void
+check_left(const struct rig *rig)
+{
+	const struct lifecycle *life = &rig->sup.lifecycle;
+	uint64_t now = clock_mono_ms();
+
+	assert_int_equal(life->drain.end_ms - life->drain.begin_ms, WINDOW_MS);
+	/* The machine may be slow, but not so slow. */
+	assert_in_range(life->drain.end_ms, now + WINDOW_MS / 2,
+	    now + WINDOW_MS);
+}
+
+/* However long the fleet has been waited for, the clients have the window. */
+static void
+test_waits_then_closes(void **state)
+{
+	const struct drain_request request = { .within_ms = 0 };
+	struct fleet fleet;
+	struct rig rig;
+
+	begin(&rig, *(int *)*state);
+	serve(&rig);
+	set_connections(&rig, 3);
+	join(&rig, &fleet);
+	assert_int_equal(lifecycle_drain(&rig.sup, &request), 0);
+	assert_true(rig.sup.lifecycle.waits_lease);
+	pass(&rig, PASSED_MS);
+	drain_lease_granted(&rig.sup);
+	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
+	check_left(&rig);
+	leave(&rig);
+	end(&rig);
+}
+
+/* The node stops meanwhile: with permission, and without. */
+static void
+test_waits_then_stops(void **state)
+{
+	const struct drain_request gentle = { .profile = DRAIN_GENTLE };
+
+	for (int with = 0; with < 2; with++) {
+		struct lifecycle *life;
+		struct fleet fleet;
+		struct rig rig;
+
+		begin(&rig, *(int *)*state);
+		life = &rig.sup.lifecycle;
+		serve(&rig);
+		life->state = LIFECYCLE_READY;
+		set_connections(&rig, 3);
+		join(&rig, &fleet);
+		assert_int_equal(lifecycle_drain(&rig.sup, &gentle), 0);
+		pass(&rig, PASSED_MS);
+		lifecycle_stop(&rig.sup, true);
+		assert_int_equal(life->state, LIFECYCLE_LEAVING);
+		check_left(&rig);
+		/* What on_deadline() does when there is nobody to wait for. */
+		drain_lease_seek(&rig.sup);
+		assert_true(life->waits_lease);
+		assert_int_not_equal(life->lease_until_ms, 0);
+		life->lease_until_ms = clock_mono_ms() + PASSED_MS;
+		pass(&rig, PASSED_MS);
+		if (with)
+			drain_lease_granted(&rig.sup);
+		else
+			drain_lease_seek(&rig.sup);
+		assert_int_equal(life->state, LIFECYCLE_DRAINING);
+		assert_int_equal(life->is_forced, !with);
+		check_left(&rig);
+		leave(&rig);
+		end(&rig);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
 /* A node that was empty when its supervisor died is empty still: nobody has
  * renewed the permission since. */
 static void
@@ -359,6 +477,8 @@ main(void)
 		CASE(test_hastened),
 		CASE(test_forced),
 		CASE(test_permission_is_over),
+		CASE(test_waits_then_closes),
+		CASE(test_waits_then_stops),
 		CASE(test_permission_of_nobody),
 		CASE(test_rubbish),
 	};
