@@ -310,6 +310,11 @@ redis_link_set_timeouts(struct redis_link *link, uint32_t connect_ms,
 	if (link->sentinel != NULL)
 		redis_sentinel_set_timeouts(link->sentinel, connect_ms,
 		    command_ms, ping_ms);
+	/* It would look again only when the old ones say so. */
+	if (event_pending(link->watch, EV_TIMEOUT, NULL)) {
+		link->watched_ms = clock_mono_ms();
+		redis_link_wait_ms(link->watch, watch_ms(link));
+	}
 }
 
 enum redis_link_state
