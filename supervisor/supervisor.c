@@ -111,6 +111,7 @@ supervisor_apply_settings(struct supervisor *sup)
 	log_set_level((enum log_level)sup->conf.settings.log.level);
 	if (sup->node.shared != NULL)
 		node_capacity_apply(sup);
+	fleet_apply_settings(sup);
 	if (sup->watch.beat != NULL)
 		slot_watch_rearm(sup);
 	rc = node_conf_pack(&sup->conf, SETTINGS_GATEWAY, &gateway);

@@ -303,6 +303,18 @@ fleet_is_cut_off(const struct supervisor *sup)
 }
 
 void
+fleet_apply_settings(struct supervisor *sup)
+{
+	const struct settings_redis *set = &sup->conf.settings.redis;
+
+	if (sup->fleet != NULL)
+		redis_link_set_timeouts(sup->fleet->link,
+		    (uint32_t)set->connect_timeout_ms,
+		    (uint32_t)set->command_timeout_ms,
+		    (uint32_t)set->ping_interval_ms);
+}
+
+void
 fleet_apply(struct supervisor *sup)
 {
 	struct node_shared *shared = sup->node.shared;

@@ -98,9 +98,10 @@ struct fleet {
  */
 int fleet_start(struct supervisor *sup, bool is_new);
 void fleet_stop(struct supervisor *sup);
-
 /* The node begins to stop: it leaves the fleet. */
 void fleet_leave(struct supervisor *sup);
+/* The settings have changed: what they say of the link. */
+void fleet_apply_settings(struct supervisor *sup);
 
 /* How many connections the node may hold, of those it could. */
 uint32_t fleet_capacity(const struct supervisor *sup, uint32_t possible);

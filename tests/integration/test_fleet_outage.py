@@ -1,14 +1,30 @@
 # SPDX-License-Identifier: ISC
-"""Long ones: a minute without Redis; a leader that dies at its work."""
+"""Redis away: noticed in time, for a minute; a leader dies at its work."""
 import collections
 import time
 
 from node import SLOW, wait_until
-from test_fleet import (LEASE, events, fleet, kill_all, leader_of, long,
+from test_fleet import (FAST, LEASE, events, fleet, kill_all, leader_of, long,
                         redis, shown, states)
 from wire import Client
 
 OUTAGE_S = 60
+
+
+def test_timeouts_are_live(start, redis):
+    """Of the supervisor's link, too (test_redis_link has the relay's)."""
+    slow = 60  # the longest there is
+    node = start({**FAST, "redis.url": redis.url,
+                  "redis.command_timeout": f"{slow}s",
+                  "redis.ping_interval": f"{slow}s"})
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
+    node.configure({"redis.command_timeout": "100ms"})
+    node.ctl("reload")
+    redis.pause()
+    begun = time.monotonic()
+    wait_until(lambda: "event=fleet_redis_down" in node.log(), slow)
+    assert time.monotonic() < begun + slow - 5
+    redis.go_on()
 
 
 @long
