@@ -172,6 +172,39 @@ test_rate(void **state)
 	assert_in_range(clock_mono_ms() - began_ms, 90, 900);
 }
 
+/* A browser that was refused asks when to come back: also one whose question
+ * got the token that came meanwhile. */
+static void
+test_busy(void **state)
+{
+	struct gateway_help *help = *state;
+	char head[1024];
+	int client;
+
+	help->worker.settings.admission.handshakes_per_second = 1;
+	help->worker.settings.admission.burst = 1;
+	help->worker.settings.admission.queue_ms = 100;
+	gateway_apply_settings(help->g);
+	expect(help, "/ws", 101, NULL, COUNTER_HANDSHAKE_OK);
+	expect(help, "/healthz", 503, NULL, COUNTER_HANDSHAKE_HEALTHZ);
+	help->worker.settings.admission.handshakes_per_second = 20;
+	help->worker.settings.admission.queue_ms = 5000;
+	gateway_apply_settings(help->g);
+	atomic_store(&help->worker.node.shared->handshake_tat,
+	    clock_mono_ns() + 200000000);
+	client = gateway_help_connect(help);
+	assert_int_equal(gateway_help_request(help, client, "/healthz", head,
+			     sizeof(head)),
+	    503);
+	assert_non_null(strstr(head, "Retry-After:"));
+	(void)close(client);
+	/* Nobody has had to wait since then. */
+	gateway_help_live(help, 0);
+	help->g->rate_short_us -= 1000000;
+	atomic_store(&help->worker.node.shared->handshake_tat, 0);
+	expect(help, "/healthz", 200, NULL, COUNTER_HANDSHAKE_HEALTHZ);
+}
+
 /* What waits in the backlog is served as tokens come. */
 static void
 test_queue(void **state)
@@ -213,6 +246,7 @@ main(void)
 		CASE(test_per_address),
 		CASE(test_poisoned),
 		CASE(test_rate),
+		CASE(test_busy),
 		CASE(test_queue),
 		CASE(test_proxy),
 	};

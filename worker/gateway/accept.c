@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -106,11 +107,19 @@ accept_is_over_share(struct gateway *g)
 	return mine > total / slots + total / slots / 16 + 16;
 }
 
+static bool
+accept_is_awaited(const struct gateway *g, uint32_t listener)
+{
+	struct pollfd p = { .fd = g->listeners[listener].fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /* May a connection be taken out of the backlog now?  While the node is over its
  * handshake rate they wait there, for up to the configured time; after that
  * they are accepted to be refused. */
 static bool
-accept_rate_allows(struct gateway *g)
+accept_rate_allows(struct gateway *g, uint32_t listener)
 {
 	uint64_t queue_us = g->worker->settings.admission.queue_ms * 1000;
 	struct token_rate rate = admission_rate(g);
@@ -121,6 +130,12 @@ accept_rate_allows(struct gateway *g)
 
 	if (wait_ns == 0)
 		return true;
+	/* The one before took the last token, and nobody is short of it. */
+	if (!accept_is_awaited(g, listener)) {
+		g->rate_short_since_us = 0;
+		return false;
+	}
+	g->rate_short_us = g->now_us;
 	if (g->rate_short_since_us == 0)
 		g->rate_short_since_us = g->now_us;
 	if (g->now_us - g->rate_short_since_us >= queue_us)
@@ -184,7 +199,7 @@ accept_one(struct gateway *g, uint32_t listener)
 	socklen_t len = sizeof(sa);
 	int fd, rc;
 
-	if (!accept_rate_allows(g))
+	if (!accept_rate_allows(g, listener))
 		return false;
 	fd = accept4(g->listeners[listener].fd, (struct sockaddr *)&sa, &len,
 	    SOCK_NONBLOCK);

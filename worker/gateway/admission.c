@@ -13,6 +13,8 @@
 #include "worker/gateway/http_answer.h"
 
 #define TIGHT_PERCENT 85u
+/* So long after somebody has had to wait for the handshake rate. */
+#define BUSY_FOR_US 1000000u
 
 struct token_rate
 admission_rate(const struct gateway *g)
@@ -72,8 +74,18 @@ admission_is_draining(const struct gateway *g)
 		memory_order_relaxed) != 0;
 }
 
+/* Who asks may just have got the only token that came. */
+static bool
+admission_is_busy(const struct gateway *g, const struct step_work *w)
+{
+	return !(w->body.flags & RECORD_ADMITTED) ||
+	    (g->rate_short_us != 0 &&
+		g->now_us - g->rate_short_us < BUSY_FOR_US);
+}
+
 const char *
-admission_word(struct gateway *g, uint32_t *out_retry_ms)
+admission_word(struct gateway *g, const struct step_work *w,
+    uint32_t *out_retry_ms)
 {
 	const char *word = "ok";
 
@@ -83,7 +95,7 @@ admission_word(struct gateway *g, uint32_t *out_retry_ms)
 		word = "full";
 	else if (admission_is_tight(g))
 		word = "memory";
-	else if (g->rate_short_since_us != 0)
+	else if (admission_is_busy(g, w))
 		word = "busy";
 	else
 		return word;

@@ -24,9 +24,11 @@ bool admission_ask(struct gateway *, struct step_work *, const char *id,
     size_t len, struct http_refusal *, int *out_retry_s,
     enum counter *out_cause);
 
-/* Condition of the node in one word for GET /healthz; *out_retry_ms stays 0
- * when clients are welcome. */
-const char *admission_word(struct gateway *, uint32_t *out_retry_ms);
+/* Condition of the node in one word for GET /healthz, asked by a connection
+ * that still has its token if it got one; *out_retry_ms stays 0 when clients
+ * are welcome. */
+const char *admission_word(struct gateway *, const struct step_work *,
+    uint32_t *out_retry_ms);
 
 /* Handshakes of the node: as configured, or what a storm leaves it. */
 struct token_rate admission_rate(const struct gateway *);

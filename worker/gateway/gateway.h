@@ -68,6 +68,7 @@ struct gateway {
 	struct turn_away turn_away;
 	uint32_t share_pauses;	      /* in a row */
 	uint64_t rate_short_since_us; /* 0: the bucket has tokens */
+	uint64_t rate_short_us;	      /* when it last had too few */
 
 	/* drain of this slot */
 	bool drain_active;

@@ -57,7 +57,7 @@ handshake_healthz(struct gateway *g, struct step_work *w)
 {
 	char answer[HTTP_ANSWER_MAX];
 	uint32_t retry_ms = 0;
-	const char *word = admission_word(g, &retry_ms);
+	const char *word = admission_word(g, w, &retry_ms);
 	int n = http_answer_health_format(retry_ms == 0 ? 200 : 503, word,
 	    retry_ms, answer, sizeof(answer));
 
