@@ -76,6 +76,24 @@ token_bucket_take_shared(_Atomic uint64_t *tat, const struct token_rate *rate,
 	return true;
 }
 
+void
+token_bucket_give_shared(_Atomic uint64_t *tat, const struct token_rate *rate,
+    uint64_t now_ns, uint32_t n)
+{
+	uint64_t seen = atomic_load_explicit(tat, memory_order_relaxed);
+	uint64_t cost, next;
+
+	if (rate->per_second == 0)
+		return;
+	cost = time_of(n, rate->per_second, NS_PER_SECOND);
+	do {
+		if (seen <= now_ns)
+			return; /* it is full */
+		next = seen - now_ns > cost ? seen - cost : now_ns;
+	} while (!atomic_compare_exchange_weak_explicit(tat, &seen, next,
+	    memory_order_relaxed, memory_order_relaxed));
+}
+
 uint64_t
 token_bucket_wait_ns(uint64_t tat, const struct token_rate *rate,
     uint64_t now_ns, uint32_t n)

@@ -39,6 +39,10 @@ bool token_bucket_take(uint64_t *tat, const struct token_rate *rate,
 bool token_bucket_take_shared(_Atomic uint64_t *tat,
     const struct token_rate *rate, uint64_t now_ns, uint32_t n);
 
+/* Gives n back that were taken for nothing; never more than a full bucket. */
+void token_bucket_give_shared(_Atomic uint64_t *tat,
+    const struct token_rate *rate, uint64_t now_ns, uint32_t n);
+
 /*
  * Nanoseconds until n tokens will be there if nobody else takes any: 0 = now,
  * TOKEN_BUCKET_NEVER when n > burst.

@@ -205,6 +205,27 @@ test_busy(void **state)
 	expect(help, "/healthz", 200, NULL, COUNTER_HANDSHAKE_HEALTHZ);
 }
 
+/* Who opens no WebSocket takes no handshake from those who do. */
+static void
+test_no_handshake(void **state)
+{
+	struct gateway_help *help = *state;
+
+	help->worker.settings.admission.handshakes_per_second = 1;
+	help->worker.settings.admission.burst = 1;
+	help->worker.settings.admission.queue_ms = 0;
+	gateway_apply_settings(help->g);
+	for (int i = 0; i < 3; i++) {
+		expect(help, "/healthz", 200, NULL, COUNTER_HANDSHAKE_HEALTHZ);
+		expect(help, "/holdfast.js", 200, NULL,
+		    COUNTER_HANDSHAKE_HEALTHZ);
+		expect(help, "/other", 404, NULL, COUNTER_HANDSHAKE_NOT_FOUND);
+	}
+	expect(help, "/ws?client_id=%00", 400, NULL,
+	    COUNTER_HANDSHAKE_BAD_REQUEST);
+	expect(help, "/ws", 503, "Retry-After:", COUNTER_HANDSHAKE_RATE);
+}
+
 /* What waits in the backlog is served as tokens come. */
 static void
 test_queue(void **state)
@@ -247,6 +268,7 @@ main(void)
 		CASE(test_poisoned),
 		CASE(test_rate),
 		CASE(test_busy),
+		CASE(test_no_handshake),
 		CASE(test_queue),
 		CASE(test_proxy),
 	};

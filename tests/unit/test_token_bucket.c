@@ -170,6 +170,32 @@ test_shared_by_processes(void **state)
 }
 
 static void
+test_given_back(void **state)
+{
+	struct token_rate rate = token_rate_make(10, 5);
+	struct token_rate none = token_rate_make(0, 0);
+	uint64_t now = 123 * (uint64_t)SECOND_NS;
+	_Atomic uint64_t tat = 0;
+
+	(void)state;
+	assert_true(token_bucket_take_shared(&tat, &rate, now, 5));
+	assert_false(token_bucket_take_shared(&tat, &rate, now, 1));
+	token_bucket_give_shared(&tat, &rate, now, 2);
+	token_bucket_give_shared(&tat, &none, now, 2);
+	assert_true(token_bucket_take_shared(&tat, &rate, now, 2));
+	assert_false(token_bucket_take_shared(&tat, &rate, now, 1));
+	/* It does not become fuller than full, whoever gives. */
+	token_bucket_give_shared(&tat, &rate, now, UINT32_MAX);
+	token_bucket_give_shared(&tat, &rate, now, 1);
+	assert_true(token_bucket_take_shared(&tat, &rate, now, 5));
+	assert_false(token_bucket_take_shared(&tat, &rate, now, 1));
+	now += 60 * (uint64_t)SECOND_NS;
+	token_bucket_give_shared(&tat, &rate, now, 3);
+	assert_true(token_bucket_take_shared(&tat, &rate, now, 5));
+	assert_false(token_bucket_take_shared(&tat, &rate, now, 1));
+}
+
+static void
 test_32_bits_through_all_phases_of_the_wrap(void **state)
 {
 	struct token_rate rate = token_rate_make(10, 5);
@@ -288,6 +314,7 @@ main(void)
 		cmocka_unit_test(test_rates_are_exact),
 		cmocka_unit_test(test_a_clock_that_steps_back_only_delays),
 		cmocka_unit_test(test_shared_by_processes),
+		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_32_bits_through_all_phases_of_the_wrap),
 		cmocka_unit_test(test_32_bits_after_long_idle),
 		cmocka_unit_test(

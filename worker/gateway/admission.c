@@ -103,6 +103,18 @@ admission_word(struct gateway *g, const struct step_work *w,
 	return word;
 }
 
+void
+admission_give_back(struct gateway *g, struct step_work *w)
+{
+	struct token_rate rate = admission_rate(g);
+
+	if (!(w->body.flags & RECORD_ADMITTED))
+		return;
+	w->body.flags &= (uint16_t)~RECORD_ADMITTED;
+	token_bucket_give_shared(&g->worker->node.shared->handshake_tat, &rate,
+	    g->now_us * 1000, 1);
+}
+
 bool
 admission_is_proxy(const struct gateway *g, const uint8_t addr[16])
 {

@@ -30,6 +30,10 @@ bool admission_ask(struct gateway *, struct step_work *, const char *id,
 const char *admission_word(struct gateway *, const struct step_work *,
     uint32_t *out_retry_ms);
 
+/* It was no handshake that the connection was for: somebody else may have its
+ * token. */
+void admission_give_back(struct gateway *, struct step_work *);
+
 /* Handshakes of the node: as configured, or what a storm leaves it. */
 struct token_rate admission_rate(const struct gateway *);
 

@@ -61,6 +61,7 @@ handshake_healthz(struct gateway *g, struct step_work *w)
 	int n = http_answer_health_format(retry_ms == 0 ? 200 : 503, word,
 	    retry_ms, answer, sizeof(answer));
 
+	admission_give_back(g, w);
 	input_drop(g, w);
 	if (n < 0 || output_bytes(g, w, answer, (size_t)n) != 0)
 		conn_die(g, w, COUNTER_HANDSHAKE_HEALTHZ);
@@ -75,6 +76,7 @@ handshake_file(struct gateway *g, struct step_work *w,
 	char head[HTTP_ANSWER_MAX];
 	int n = client_file_head_format(file, head, sizeof(head));
 
+	admission_give_back(g, w);
 	input_drop(g, w);
 	if (n < 0 || output_bytes(g, w, head, (size_t)n) != 0 ||
 	    output_bytes(g, w, file->bytes, file->len) != 0)
@@ -273,12 +275,15 @@ handshake_decide(struct gateway *g, struct step_work *w,
 	if (!http_slice_is(req->path, g->worker->settings.websocket.path)) {
 		refusal = (struct http_refusal){ 404, "not_found",
 			"no WebSocket here" };
+		admission_give_back(g, w);
 		handshake_refuse(g, w, &refusal, -1,
 		    COUNTER_HANDSHAKE_NOT_FOUND);
 		return;
 	}
 	if (ws_handshake_parse(req, g->worker->settings.websocket.compression,
 		&hs, &refusal) != 0) {
+		if (refusal.status == 426)
+			admission_give_back(g, w);
 		handshake_refuse(g, w, &refusal, -1,
 		    refusal.status == 426 ? COUNTER_HANDSHAKE_UPGRADE_REQUIRED :
 					    COUNTER_HANDSHAKE_BAD_REQUEST);
