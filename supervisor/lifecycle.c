@@ -13,13 +13,7 @@
 #include "supervisor/lifecycle_parts.h"
 #include "supervisor/supervisor.h"
 
-#define CLOSE_GOING_AWAY 1001
-/* A stop at once: how long clients may take to answer close frames. */
-#define CLOSING_MS 2000
-
-static void stop_workers(struct supervisor *sup);
 static void cut_off(struct supervisor *sup);
-static void end_drain(struct supervisor *sup);
 
 void
 lifecycle_arm(struct supervisor *sup, uint64_t until_ms)
@@ -45,7 +39,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (life->state == LIFECYCLE_STOPPING) {
-		lifecycle_stop_hurry(sup);
+		lifecycle_end_hurry(sup);
 		return;
 	}
 	life->cut_off = node_connections(&sup->node);
@@ -53,7 +47,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	    log_uint("connections", life->cut_off));
 	supervisor_event(sup, "drain_deadline", -1, NULL, NULL, life->cut_off);
 	if (life->state == LIFECYCLE_CLOSING || life->drain.stops_after)
-		stop_workers(sup);
+		lifecycle_stop_workers(sup);
 	else
 		cut_off(sup);
 }
@@ -146,14 +140,14 @@ cut_off(struct supervisor *sup)
 {
 	sup->lifecycle.cut = true;
 	close_all(sup);
-	end_drain(sup);
+	lifecycle_end_drain(sup);
 }
 
 void
 lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 {
 	if (sup->lifecycle.state == LIFECYCLE_STOPPING)
-		lifecycle_stop_slot_up(sup, slot);
+		lifecycle_end_slot_up(sup, slot);
 	if (!slot_is_gateway(slot))
 		return;
 	if (sup->lifecycle.state != LIFECYCLE_DRAINING &&
@@ -191,8 +185,8 @@ is_anything_left(const struct supervisor *sup)
 	return false;
 }
 
-static void
-end_drain(struct supervisor *sup)
+void
+lifecycle_end_drain(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
 
@@ -201,7 +195,7 @@ end_drain(struct supervisor *sup)
 	    life->empty)
 		return;
 	if (life->state == LIFECYCLE_CLOSING || life->drain.stops_after) {
-		stop_workers(sup);
+		lifecycle_stop_workers(sup);
 		return;
 	}
 	life->empty = true;
@@ -219,7 +213,7 @@ lifecycle_go_on_closing(struct supervisor *sup)
 	sup->lifecycle.cut = sup->lifecycle.is_paused = false;
 	close_all(sup);
 	lifecycle_arm(sup, drain->end_ms + drain->grace_ms);
-	end_drain(sup);
+	lifecycle_end_drain(sup);
 }
 
 void
@@ -261,10 +255,8 @@ take_plan(struct supervisor *sup, const struct drain_plan *plan)
 	drain->grace_ms = (uint32_t)plan->grace_ms;
 }
 
-/* First the load balancers: they see that we are not ready, and while they
- * have not seen it yet, what they send is served. */
-static void
-begin_drain(struct supervisor *sup, const struct drain_plan *plan)
+void
+lifecycle_begin(struct supervisor *sup, const struct drain_plan *plan)
 {
 	struct lifecycle *life = &sup->lifecycle;
 
@@ -283,9 +275,8 @@ begin_drain(struct supervisor *sup, const struct drain_plan *plan)
 	lifecycle_arm(sup, life->drain.begin_ms);
 }
 
-/* A drain under way gets another end. */
-static void
-change_pace(struct supervisor *sup, const struct drain_plan *plan)
+void
+lifecycle_change_pace(struct supervisor *sup, const struct drain_plan *plan)
 {
 	struct lifecycle *life = &sup->lifecycle;
 
@@ -312,11 +303,11 @@ lifecycle_drain(struct supervisor *sup, const struct drain_request *request)
 	if (sup->lifecycle.state > LIFECYCLE_READY) {
 		sup->lifecycle.is_forced |= request->is_forced;
 		sup->lifecycle.is_verdict &= request->is_verdict;
-		change_pace(sup, &plan);
+		lifecycle_change_pace(sup, &plan);
 	} else {
 		sup->lifecycle.is_forced = request->is_forced;
 		sup->lifecycle.is_verdict = request->is_verdict;
-		begin_drain(sup, &plan);
+		lifecycle_begin(sup, &plan);
 	}
 	return 0;
 }
@@ -343,74 +334,6 @@ lifecycle_undrain(struct supervisor *sup)
 	}
 	control_drain_tell(sup);
 	return 0;
-}
-
-/* Close frames now; seconds later the end. */
-static void
-close_now(struct supervisor *sup, uint32_t code)
-{
-	struct drain_words *drain = &sup->lifecycle.drain;
-
-	sup->lifecycle.cut = sup->lifecycle.waits_lease = false;
-	drain->stops_after = true;
-	if (drain->asked_real_ms == 0)
-		drain->asked_real_ms = clock_real_ms();
-	drain->close_code = code;
-	drain->begin_ms = drain->end_ms = clock_mono_ms();
-	drain->grace_ms = CLOSING_MS;
-	lifecycle_enter(sup, LIFECYCLE_CLOSING);
-	lifecycle_go_on_closing(sup);
-}
-
-/* A gentle drain takes hours, which nobody who stops a node has. */
-static void
-hasten(struct supervisor *sup)
-{
-	struct drain_request request = { .profile = DRAIN_EVACUATE };
-	struct drain_plan plan = lifecycle_plan(sup, request);
-	struct lifecycle *life = &sup->lifecycle;
-
-	life->drain.stops_after = true;
-	if (life->empty)
-		life->empty = false;
-	else if (life->waits_lease || life->is_paused ||
-	    clock_mono_ms() + plan.window_ms < life->drain.end_ms) {
-		change_pace(sup, &plan);
-		return;
-	}
-	lifecycle_save(sup);
-	if (life->state == LIFECYCLE_DRAINING)
-		end_drain(sup);
-}
-
-void
-lifecycle_stop(struct supervisor *sup, bool graceful)
-{
-	struct lifecycle *life = &sup->lifecycle;
-	struct drain_request request = { .profile = DRAIN_EVACUATE };
-	struct drain_plan plan = lifecycle_plan(sup, request);
-
-	if (life->state == LIFECYCLE_STOPPING) {
-		lifecycle_stop_hurry(sup);
-		return;
-	}
-	if (upgrade_is_active(sup))
-		upgrade_feed(sup, UPGRADE_EV_STOP);
-	successor_stop(sup);
-	notify_stopping();
-	if (life->state == LIFECYCLE_CLOSING) {
-		stop_workers(sup);
-	} else if (!graceful) {
-		close_now(sup, CLOSE_GOING_AWAY);
-	} else if (life->state <= LIFECYCLE_READY) {
-		life->is_forced = life->is_verdict = false;
-		life->drain.stops_after = true;
-		begin_drain(sup, &plan);
-	} else if (life->drain.stops_after) {
-		close_now(sup, DRAIN_CLOSE_CODE);
-	} else {
-		hasten(sup);
-	}
 }
 
 void
@@ -445,18 +368,9 @@ lifecycle_restore(struct supervisor *sup)
 			lifecycle_go_on_closing(sup);
 		break;
 	default:
-		close_now(sup, life->drain.close_code);
+		lifecycle_close_now(sup, life->drain.close_code);
 		break;
 	}
-}
-
-static void
-stop_workers(struct supervisor *sup)
-{
-	event_del(sup->lifecycle.deadline);
-	control_drain_tell(sup);
-	lifecycle_enter(sup, LIFECYCLE_STOPPING);
-	lifecycle_stop_begin(sup);
 }
 
 void
@@ -473,10 +387,10 @@ lifecycle_slot_changed(struct supervisor *sup)
 	switch (sup->lifecycle.state) {
 	case LIFECYCLE_DRAINING:
 	case LIFECYCLE_CLOSING:
-		end_drain(sup);
+		lifecycle_end_drain(sup);
 		break;
 	case LIFECYCLE_STOPPING:
-		lifecycle_stop_go_on(sup);
+		lifecycle_end_go_on(sup);
 		break;
 	case LIFECYCLE_STARTING:
 	case LIFECYCLE_READY:

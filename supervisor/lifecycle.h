@@ -2,7 +2,7 @@
 /*
  * From start to stop: when the node is ready, how it is drained, in which
  * order its slots end.  Close frames first, then the gateways, then the relay;
- * lifecycle_stop.c has the end of that.
+ * lifecycle_end.c has the end of that.
  * What a drain needs to go on is kept in the node's memfd.
  */
 #ifndef HOLDFAST_SUPERVISOR_LIFECYCLE_H
@@ -28,17 +28,17 @@ enum lifecycle_state {
 	LIFECYCLE_STATE_MAX
 };
 
-/* Steps of LIFECYCLE_STOPPING, see lifecycle_stop.c. */
-enum lifecycle_stop {
-	LIFECYCLE_STOP_CUT,	 /* what is left of connections ends */
-	LIFECYCLE_STOP_GATEWAYS, /* they do */
-	LIFECYCLE_STOP_PART,	 /* the relay sends what it has */
-	LIFECYCLE_STOP_END,	 /* and ends, and so do we */
+/* Steps of LIFECYCLE_STOPPING, see lifecycle_end.c. */
+enum lifecycle_end {
+	LIFECYCLE_END_CUT,	 /* what is left of connections ends */
+	LIFECYCLE_END_GATEWAYS, /* they do */
+	LIFECYCLE_END_PART,	 /* the relay sends what it has */
+	LIFECYCLE_END_RELAY,	 /* and ends, and so do we */
 };
 
 struct lifecycle {
 	enum lifecycle_state state;
-	enum lifecycle_stop stop;
+	enum lifecycle_end end;
 	bool restored;	  /* from the node's memory, by lifecycle_restore() */
 	bool empty;	  /* a drain without a stop has ended */
 	bool cut;	  /* it is past its deadline */

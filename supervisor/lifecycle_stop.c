@@ -1,144 +1,88 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of a node (see lifecycle.h), in steps that each wait for the one
- * before, but not for ever.  In a fleet what is left of connections is cut by
- * the gateways, which tell the relay of it; they end; the relay removes routes
- * and passes on what clients have sent; only then is the fleet told that the
- * node has left.
+ * The way to a node's end (see lifecycle.h): drain then stop, or stop at once;
+ * lifecycle_end.c has the end.
  */
 #include "lib/clock.h"
-#include "lib/log.h"
 #include "supervisor/lifecycle_parts.h"
 #include "supervisor/supervisor.h"
 
-#define CUT_MS 1000
-/* What Redis may take to take what there is, and the relay to tell of it. */
-#define PART_MS	      5000
-#define PART_EXTRA_MS 1000
+#define CLOSE_GOING_AWAY 1001
+/* A stop at once: how long clients may take to answer close frames. */
+#define CLOSING_MS 2000
 
-static void
-enter(struct supervisor *sup, enum lifecycle_stop step, uint64_t ms)
+void
+lifecycle_close_now(struct supervisor *sup, uint32_t code)
 {
-	sup->lifecycle.stop = step;
-	lifecycle_arm(sup, clock_mono_ms() + ms);
+	struct drain_words *drain = &sup->lifecycle.drain;
+
+	sup->lifecycle.cut = sup->lifecycle.waits_lease = false;
+	drain->stops_after = true;
+	if (drain->asked_real_ms == 0)
+		drain->asked_real_ms = clock_real_ms();
+	drain->close_code = code;
+	drain->begin_ms = drain->end_ms = clock_mono_ms();
+	drain->grace_ms = CLOSING_MS;
+	lifecycle_enter(sup, LIFECYCLE_CLOSING);
+	lifecycle_go_on_closing(sup);
 }
 
-static bool
-is_fleet(const struct supervisor *sup)
+/* A gentle drain takes hours, which nobody who stops a node has. */
+static void
+hasten(struct supervisor *sup)
 {
-	return sup->fleet != NULL && sup->relay != NULL;
+	struct drain_request request = { .profile = DRAIN_EVACUATE };
+	struct drain_plan plan = lifecycle_plan(sup, request);
+	struct lifecycle *life = &sup->lifecycle;
+
+	life->drain.stops_after = true;
+	if (life->empty)
+		life->empty = false;
+	else if (life->waits_lease || life->is_paused ||
+	    clock_mono_ms() + plan.window_ms < life->drain.end_ms) {
+		lifecycle_change_pace(sup, &plan);
+		return;
+	}
+	lifecycle_save(sup);
+	if (life->state == LIFECYCLE_DRAINING)
+		lifecycle_end_drain(sup);
 }
 
-static void
-cut_gateways(struct supervisor *sup)
+void
+lifecycle_stop(struct supervisor *sup, bool graceful)
 {
-	enter(sup, LIFECYCLE_STOP_CUT, CUT_MS);
-	for (uint32_t i = 0; i < sup->gateways; i++)
-		if (lifecycle_has_left(sup, sup->slots[i]))
-			(void)slot_cut(sup->slots[i]);
+	struct lifecycle *life = &sup->lifecycle;
+	struct drain_request request = { .profile = DRAIN_EVACUATE };
+	struct drain_plan plan = lifecycle_plan(sup, request);
+
+	if (life->state == LIFECYCLE_STOPPING) {
+		lifecycle_end_hurry(sup);
+		return;
+	}
+	if (upgrade_is_active(sup))
+		upgrade_feed(sup, UPGRADE_EV_STOP);
+	successor_stop(sup);
+	notify_stopping();
+	if (life->state == LIFECYCLE_CLOSING) {
+		lifecycle_stop_workers(sup);
+	} else if (!graceful) {
+		lifecycle_close_now(sup, CLOSE_GOING_AWAY);
+	} else if (life->state <= LIFECYCLE_READY) {
+		life->is_forced = life->is_verdict = false;
+		life->drain.stops_after = true;
+		lifecycle_begin(sup, &plan);
+	} else if (life->drain.stops_after) {
+		lifecycle_close_now(sup, DRAIN_CLOSE_CODE);
+	} else {
+		hasten(sup);
+	}
 }
 
-static void
-stop_gateways(struct supervisor *sup)
+void
+lifecycle_stop_workers(struct supervisor *sup)
 {
 	event_del(sup->lifecycle.deadline);
-	sup->lifecycle.stop = LIFECYCLE_STOP_GATEWAYS;
-	for (uint32_t i = 0; i < sup->gateways; i++)
-		slot_stop(sup->slots[i], false);
-}
-
-/* One that dies over it is told again when the next one serves. */
-static void
-part_relay(struct supervisor *sup)
-{
-	enter(sup, LIFECYCLE_STOP_PART, PART_MS + PART_EXTRA_MS);
-	if (slot_has_tenant(sup->relay))
-		(void)slot_drain(sup->relay, DRAIN_CLOSE_CODE, PART_MS, false);
-}
-
-/* The relay last: until then it tells senders what became of deliveries. */
-static void
-stop_relay(struct supervisor *sup)
-{
-	event_del(sup->lifecycle.deadline);
-	sup->lifecycle.stop = LIFECYCLE_STOP_END;
-	fleet_leave(sup);
-	if (sup->relay != NULL)
-		slot_stop(sup->relay, false);
-}
-
-static bool
-is_any_left(const struct supervisor *sup)
-{
-	for (uint32_t i = 0; i < sup->gateways; i++)
-		if (lifecycle_has_left(sup, sup->slots[i]))
-			return true;
-	return false;
-}
-
-static bool
-is_any_running(const struct supervisor *sup)
-{
-	for (uint32_t i = 0; i < sup->gateways; i++)
-		if (sup->slots[i]->state != SLOT_STOPPED)
-			return true;
-	return false;
-}
-
-/* Or it never will: nobody is there, nor comes. */
-static bool
-has_parted(const struct slot *relay)
-{
-	return relay->drained ||
-	    (!slot_has_tenant(relay) && relay->state != SLOT_BACKOFF);
-}
-
-void
-lifecycle_stop_go_on(struct supervisor *sup)
-{
-	const struct lifecycle *life = &sup->lifecycle;
-
-	if (life->stop == LIFECYCLE_STOP_CUT && !is_any_left(sup))
-		stop_gateways(sup);
-	if (life->stop == LIFECYCLE_STOP_GATEWAYS && !is_any_running(sup)) {
-		if (is_fleet(sup))
-			part_relay(sup);
-		else
-			stop_relay(sup);
-	}
-	if (life->stop == LIFECYCLE_STOP_PART && has_parted(sup->relay))
-		stop_relay(sup);
-	if (life->stop == LIFECYCLE_STOP_END &&
-	    (sup->relay == NULL || sup->relay->state == SLOT_STOPPED))
-		event_base_loopbreak(sup->base);
-}
-
-void
-lifecycle_stop_begin(struct supervisor *sup)
-{
-	if (is_fleet(sup))
-		cut_gateways(sup);
-	else
-		stop_gateways(sup);
-	lifecycle_stop_go_on(sup);
-}
-
-void
-lifecycle_stop_slot_up(struct supervisor *sup, const struct slot *slot)
-{
-	if (sup->lifecycle.stop == LIFECYCLE_STOP_PART && slot == sup->relay)
-		part_relay(sup);
-}
-
-void
-lifecycle_stop_hurry(struct supervisor *sup)
-{
-	if (sup->lifecycle.stop == LIFECYCLE_STOP_CUT) {
-		stop_gateways(sup);
-	} else if (sup->lifecycle.stop == LIFECYCLE_STOP_PART) {
-		log_warn("relay_not_parted",
-		    "routes may be left, and clients' messages lost");
-		stop_relay(sup);
-	}
-	lifecycle_stop_go_on(sup);
+	control_drain_tell(sup);
+	lifecycle_enter(sup, LIFECYCLE_STOPPING);
+	lifecycle_end_begin(sup);
 }
