@@ -12,6 +12,14 @@ static const char *const profiles[DRAIN_PROFILE_MAX] = {
 	[DRAIN_GENTLE] = "gentle",
 };
 
+static const char *const leases[DRAIN_LEASE_MAX] = {
+	[DRAIN_LEASE_NONE] = "none",
+	[DRAIN_LEASE_WAITING] = "waiting",
+	[DRAIN_LEASE_HELD] = "held",
+	[DRAIN_LEASE_PAUSED] = "paused",
+	[DRAIN_LEASE_FORCED] = "forced",
+};
+
 void
 node_drain_save(struct node_drain *to, const struct drain_words *from)
 {
@@ -138,4 +146,20 @@ drain_profile_parse(const char *text, enum drain_profile *out)
 		}
 	}
 	return -EINVAL;
+}
+
+const char *
+drain_lease_name(enum drain_lease lease)
+{
+	return (unsigned)lease < DRAIN_LEASE_MAX ? leases[lease] : "unknown";
+}
+
+enum drain_lease
+drain_lease_parse(const char *text)
+{
+	for (unsigned i = 0; i < DRAIN_LEASE_MAX; i++) {
+		if (strcmp(text, leases[i]) == 0)
+			return (enum drain_lease)i;
+	}
+	return DRAIN_LEASE_NONE;
 }

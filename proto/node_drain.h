@@ -28,6 +28,16 @@ enum drain_profile {
 	DRAIN_PROFILE_MAX
 };
 
+/* How a drain stands with the fleet, which has to permit it. */
+enum drain_lease {
+	DRAIN_LEASE_NONE,    /* it has not been asked, or there is none */
+	DRAIN_LEASE_WAITING, /* for it, before the closes */
+	DRAIN_LEASE_HELD,
+	DRAIN_LEASE_PAUSED, /* it is over, and not renewed yet */
+	DRAIN_LEASE_FORCED, /* none is needed: neither waits nor pauses */
+	DRAIN_LEASE_MAX
+};
+
 /* The supervisor writes it: state as the last word.  All zeros: no drain. */
 struct node_drain {
 	_Atomic uint32_t state; /* enum node_drain_state */
@@ -60,11 +70,9 @@ struct drain_words {
 	bool stops_after;
 	uint32_t close_code;
 	enum drain_profile profile;
-	uint64_t begin_ms;
-	uint64_t end_ms;
+	uint64_t begin_ms, end_ms;
 	uint64_t asked_real_ms;
-	uint32_t grace_ms;
-	uint32_t total;
+	uint32_t grace_ms, total;
 };
 
 void node_drain_save(struct node_drain *, const struct drain_words *);
@@ -105,5 +113,8 @@ void node_slot_drain_forget(struct node_slot_drain *);
 const char *drain_profile_name(enum drain_profile);
 /* -EINVAL */
 int drain_profile_parse(const char *text, enum drain_profile *out);
+const char *drain_lease_name(enum drain_lease);
+/* A word that is none of them reads DRAIN_LEASE_NONE. */
+enum drain_lease drain_lease_parse(const char *text);
 
 #endif

@@ -18,63 +18,53 @@ go_without(struct supervisor *sup)
 	fleet_event(sup->fleet, "drain_unleased", sup->conf.settings.node.id,
 	    "not permitted within drain.lease_wait",
 	    node_connections(&sup->node));
-	sup->lifecycle.is_forced = true;
+	lifecycle_start_closing(sup);
 }
 
-void
-drain_lease_seek(struct supervisor *sup)
+static void
+ask(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
-	uint64_t now = clock_mono_ms();
 
-	/* Nobody is moved where nobody is. */
-	if (sup->fleet == NULL || node_connections(&sup->node) == 0) {
-		lifecycle_start_closing(sup);
-		return;
-	}
-	if (life->drain.stops_after && !life->is_forced) {
-		if (life->lease_until_ms == 0)
-			life->lease_until_ms = now +
-			    sup->conf.settings.drain.lease_wait_ms;
-		if (now >= life->lease_until_ms)
-			go_without(sup);
-	}
-	if (life->is_forced) {
-		lifecycle_start_closing(sup);
-		return;
-	}
-	life->waits_lease = true;
 	if (life->state != LIFECYCLE_LEAVING)
 		lifecycle_enter(sup, LIFECYCLE_LEAVING);
 	if (life->drain.stops_after)
 		lifecycle_arm(sup, life->lease_until_ms);
-	fleet_permit_tick(sup->fleet, now);
-}
-
-void
-drain_lease_granted(struct supervisor *sup)
-{
-	struct lifecycle *life = &sup->lifecycle;
-
-	if (life->waits_lease) {
-		lifecycle_start_closing(sup);
-	} else if (life->is_paused) {
-		log_notice("drain_resumed", NULL,
-		    log_uint("window_ms", life->paused_left_ms));
-		supervisor_event(sup, "drain_resumed", -1, NULL, NULL,
-		    node_connections(&sup->node));
-		life->drain.end_ms = clock_mono_ms() + life->paused_left_ms;
-		lifecycle_go_on_closing(sup);
-	}
+	fleet_permit_tick(sup->fleet, clock_mono_ms());
 }
 
 static void
-pause_drain(struct supervisor *sup, uint64_t until_ms)
+resume(struct supervisor *sup)
 {
 	struct lifecycle *life = &sup->lifecycle;
+
+	log_notice("drain_resumed", NULL,
+	    log_uint("window_ms", life->paused_left_ms));
+	supervisor_event(sup, "drain_resumed", -1, NULL, NULL,
+	    node_connections(&sup->node));
+	life->drain.end_ms = clock_mono_ms() + life->paused_left_ms;
+	lifecycle_go_on_closing(sup);
+}
+
+/* A supervisor that comes meanwhile has as much time left. */
+static void
+stay_paused(struct supervisor *sup)
+{
+	struct lifecycle *life = &sup->lifecycle;
+	uint64_t now = clock_mono_ms();
+
+	atomic_store(&sup->node.shared->permit.until_ms, now);
+	life->drain.end_ms = now + life->paused_left_ms;
+	lifecycle_save(sup);
+}
+
+static void
+pause_drain(struct supervisor *sup)
+{
+	struct lifecycle *life = &sup->lifecycle;
+	uint64_t until_ms = atomic_load(&sup->node.shared->permit.until_ms);
 	uint32_t i;
 
-	life->is_paused = true;
 	/* Gateways have stood still since then. */
 	life->paused_left_ms = life->drain.end_ms > until_ms ?
 	    life->drain.end_ms - until_ms :
@@ -89,25 +79,78 @@ pause_drain(struct supervisor *sup, uint64_t until_ms)
 	    log_uint("connections", node_connections(&sup->node)));
 	supervisor_event(sup, "drain_paused", -1, NULL, NULL,
 	    node_connections(&sup->node));
+	stay_paused(sup);
+}
+
+void
+drain_lease_feed(struct supervisor *sup, enum drain_lease_event event)
+{
+	struct drain_lease_move move = drain_lease_step(sup->lifecycle.lease,
+	    event);
+
+	sup->lifecycle.lease = move.next;
+	switch (move.action) {
+	case DRAIN_LEASE_ACT_NONE:
+	case DRAIN_LEASE_ACT_UNEXPECTED:
+	case DRAIN_LEASE_ACTION_MAX:
+		break;
+	case DRAIN_LEASE_ACT_ASK:
+		ask(sup);
+		break;
+	case DRAIN_LEASE_ACT_CLOSE:
+		lifecycle_start_closing(sup);
+		break;
+	case DRAIN_LEASE_ACT_UNLEASED:
+		go_without(sup);
+		break;
+	case DRAIN_LEASE_ACT_PAUSE:
+		pause_drain(sup);
+		break;
+	case DRAIN_LEASE_ACT_STAY:
+		stay_paused(sup);
+		break;
+	case DRAIN_LEASE_ACT_RESUME:
+		resume(sup);
+		break;
+	}
+}
+
+static bool
+has_waited(struct supervisor *sup)
+{
+	struct lifecycle *life = &sup->lifecycle;
+	uint64_t now = clock_mono_ms();
+
+	if (!life->drain.stops_after || life->lease == DRAIN_LEASE_FORCED)
+		return false;
+	if (life->lease_until_ms == 0)
+		life->lease_until_ms = now +
+		    sup->conf.settings.drain.lease_wait_ms;
+	return now >= life->lease_until_ms;
+}
+
+void
+drain_lease_seek(struct supervisor *sup)
+{
+	/* Nobody is moved where nobody is. */
+	if (sup->fleet == NULL || node_connections(&sup->node) == 0)
+		drain_lease_feed(sup, DRAIN_LEASE_EV_FREE);
+	else if (has_waited(sup))
+		drain_lease_feed(sup, DRAIN_LEASE_EV_IMPATIENT);
+	else
+		drain_lease_feed(sup, DRAIN_LEASE_EV_SEEK);
 }
 
 void
 drain_lease_check(struct supervisor *sup)
 {
-	struct lifecycle *life = &sup->lifecycle;
-	struct node_permit *permit = &sup->node.shared->permit;
-	uint64_t now = clock_mono_ms();
+	const struct lifecycle *life = &sup->lifecycle;
 
 	/* Nobody renews it for a node that is empty. */
-	if (life->empty || life->cut || node_connections(&sup->node) == 0 ||
-	    !node_permit_is_over(permit, &sup->node.shared->drain, now))
-		return;
-	if (!life->is_paused)
-		pause_drain(sup, atomic_load(&permit->until_ms));
-	/* A supervisor that comes meanwhile has as much time left. */
-	atomic_store(&permit->until_ms, now);
-	life->drain.end_ms = now + life->paused_left_ms;
-	lifecycle_save(sup);
+	if (!life->empty && !life->cut && node_connections(&sup->node) > 0 &&
+	    node_permit_is_over(&sup->node.shared->permit,
+		&sup->node.shared->drain, clock_mono_ms()))
+		drain_lease_feed(sup, DRAIN_LEASE_EV_OVER);
 }
 
 void
@@ -116,8 +159,10 @@ drain_lease_restore(struct supervisor *sup)
 	struct lifecycle *life = &sup->lifecycle;
 	struct node_permit *permit = &sup->node.shared->permit;
 
-	life->is_forced = node_permit_is_forced(permit,
-	    life->drain.asked_real_ms);
+	if (node_permit_is_forced(permit, life->drain.asked_real_ms))
+		life->lease = DRAIN_LEASE_FORCED;
+	else if (life->drain.state == NODE_DRAIN_CLOSING)
+		life->lease = DRAIN_LEASE_HELD;
 	life->is_verdict = node_permit_is_verdict(permit,
 	    life->drain.asked_real_ms);
 	/* Nobody would ever renew it. */
@@ -132,7 +177,7 @@ drain_lease_wanted(const struct supervisor *sup)
 	bool is_closing = life->state == LIFECYCLE_DRAINING ||
 	    life->state == LIFECYCLE_CLOSING;
 
-	if (!life->waits_lease && (!is_closing || life->empty))
+	if (life->lease != DRAIN_LEASE_WAITING && (!is_closing || life->empty))
 		return 0;
 	return life->drain.asked_real_ms;
 }
@@ -142,20 +187,14 @@ drain_lease_is_forced(const struct supervisor *sup)
 {
 	const struct lifecycle *life = &sup->lifecycle;
 
-	return life->is_forced ||
-	    (life->drain.stops_after && !life->waits_lease);
+	return life->lease == DRAIN_LEASE_FORCED ||
+	    (life->lease == DRAIN_LEASE_HELD && life->drain.stops_after);
 }
 
-const char *
-drain_lease_name(const struct supervisor *sup)
+enum drain_lease
+drain_lease_shown(const struct supervisor *sup)
 {
-	const struct lifecycle *life = &sup->lifecycle;
-
-	if (sup->fleet == NULL || drain_lease_wanted(sup) == 0)
-		return "none";
-	if (life->waits_lease)
-		return "waiting";
-	if (life->is_paused)
-		return "paused";
-	return life->is_forced ? "forced" : "held";
+	return sup->fleet == NULL || drain_lease_wanted(sup) == 0 ?
+	    DRAIN_LEASE_NONE :
+	    sup->lifecycle.lease;
 }

@@ -11,14 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "supervisor/drain_lease_fsm.h"
+
 struct supervisor;
+
+/* Carries the action out, too. */
+void drain_lease_feed(struct supervisor *sup, enum drain_lease_event event);
 
 /* Load balancers have had their time: closes, now or once it is granted. */
 void drain_lease_seek(struct supervisor *sup);
 
-/* The fleet says yes, for the first time or again. */
-void drain_lease_granted(struct supervisor *sup);
-/* If it has not said so in time, others may soon take our place. */
+/* If the fleet has not said yes in time, others may soon take our place. */
 void drain_lease_check(struct supervisor *sup);
 /* A drain is restored: how it stood with the supervisor before us. */
 void drain_lease_restore(struct supervisor *sup);
@@ -28,7 +31,7 @@ uint64_t drain_lease_wanted(const struct supervisor *sup);
 /* It goes on without. */
 bool drain_lease_is_forced(const struct supervisor *sup);
 
-/* "none", "waiting", "held", "paused" or "forced". */
-const char *drain_lease_name(const struct supervisor *sup);
+/* For people: NONE while nothing needs it. */
+enum drain_lease drain_lease_shown(const struct supervisor *sup);
 
 #endif

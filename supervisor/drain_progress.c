@@ -31,11 +31,11 @@ drain_progress_get(const struct supervisor *sup, struct drain_progress *out)
 	if (drain->end_ms > now &&
 	    (out->left > 0 || life->state == LIFECYCLE_LEAVING))
 		out->eta_ms = drain->end_ms - now;
-	if (life->waits_lease)
+	if (life->lease == DRAIN_LEASE_WAITING)
 		out->eta_ms = drain->end_ms - drain->begin_ms;
-	if (life->is_paused)
+	if (life->lease == DRAIN_LEASE_PAUSED)
 		out->eta_ms = life->paused_left_ms;
-	else if (out->left > 0 && !life->waits_lease)
+	else if (out->left > 0 && life->lease != DRAIN_LEASE_WAITING)
 		out->rate = drain_plan_rate(out->left,
 		    drain->end_ms > from ? drain->end_ms - from : 0);
 }

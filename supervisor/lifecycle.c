@@ -81,7 +81,7 @@ lifecycle_save(struct supervisor *sup)
 
 	life->drain.state = states[life->state];
 	node_permit_begin(&sup->node.shared->permit, life->drain.asked_real_ms,
-	    life->is_forced, life->is_verdict);
+	    life->lease == DRAIN_LEASE_FORCED, life->is_verdict);
 	node_drain_save(&sup->node.shared->drain, &life->drain);
 	lifecycle_apply_fleet(sup);
 }
@@ -155,7 +155,7 @@ lifecycle_slot_up(struct supervisor *sup, struct slot *slot)
 		return;
 	/* A drain of the supervisor before us would go on as soon as there is
 	 * permission again, with an end that may have passed. */
-	if (!sup->lifecycle.is_paused)
+	if (sup->lifecycle.lease != DRAIN_LEASE_PAUSED)
 		drain_slot(sup, slot);
 	else if (!slot->leaving)
 		(void)slot_undrain(slot);
@@ -210,7 +210,7 @@ lifecycle_go_on_closing(struct supervisor *sup)
 {
 	const struct drain_words *drain = &sup->lifecycle.drain;
 
-	sup->lifecycle.cut = sup->lifecycle.is_paused = false;
+	sup->lifecycle.cut = false;
 	close_all(sup);
 	lifecycle_arm(sup, drain->end_ms + drain->grace_ms);
 	lifecycle_end_drain(sup);
@@ -222,7 +222,6 @@ lifecycle_start_closing(struct supervisor *sup)
 	struct drain_words *drain = &sup->lifecycle.drain;
 	uint64_t window = drain->end_ms - drain->begin_ms;
 
-	sup->lifecycle.waits_lease = false;
 	/* The time of waiting is not the clients'. */
 	drain->begin_ms = clock_mono_ms();
 	drain->end_ms = drain->begin_ms + window;
@@ -260,7 +259,7 @@ lifecycle_begin(struct supervisor *sup, const struct drain_plan *plan)
 {
 	struct lifecycle *life = &sup->lifecycle;
 
-	life->empty = life->cut = life->waits_lease = life->is_paused = false;
+	life->empty = life->cut = false;
 	life->cut_off = 0;
 	life->lease_until_ms = 0;
 	life->drain.close_code = DRAIN_CLOSE_CODE;
@@ -287,7 +286,7 @@ lifecycle_change_pace(struct supervisor *sup, const struct drain_plan *plan)
 	    log_uint("window_ms", plan->window_ms));
 	if (life->state == LIFECYCLE_LEAVING)
 		lifecycle_arm(sup, life->drain.begin_ms);
-	else if (life->is_paused && !drain_lease_is_forced(sup))
+	else if (life->lease == DRAIN_LEASE_PAUSED)
 		life->paused_left_ms = plan->window_ms;
 	else if (!life->empty)
 		lifecycle_go_on_closing(sup);
@@ -300,12 +299,12 @@ lifecycle_drain(struct supervisor *sup, const struct drain_request *request)
 
 	if (sup->lifecycle.state > LIFECYCLE_DRAINING)
 		return -EBUSY;
+	if (request->is_forced)
+		drain_lease_feed(sup, DRAIN_LEASE_EV_FORCE);
 	if (sup->lifecycle.state > LIFECYCLE_READY) {
-		sup->lifecycle.is_forced |= request->is_forced;
 		sup->lifecycle.is_verdict &= request->is_verdict;
 		lifecycle_change_pace(sup, &plan);
 	} else {
-		sup->lifecycle.is_forced = request->is_forced;
 		sup->lifecycle.is_verdict = request->is_verdict;
 		lifecycle_begin(sup, &plan);
 	}
@@ -324,8 +323,8 @@ lifecycle_undrain(struct supervisor *sup)
 		return -EBUSY;
 	event_del(life->deadline);
 	memset(&life->drain, 0, sizeof(life->drain));
-	life->waits_lease = life->is_paused = false;
-	life->is_forced = life->is_verdict = false;
+	drain_lease_feed(sup, DRAIN_LEASE_EV_END);
+	life->is_verdict = false;
 	lifecycle_enter(sup,
 	    sup->was_ready ? LIFECYCLE_READY : LIFECYCLE_STARTING);
 	for (i = 0; i < sup->gateways; i++) {
@@ -364,7 +363,7 @@ lifecycle_restore(struct supervisor *sup)
 	case NODE_DRAIN_CLOSING:
 		lifecycle_enter(sup, LIFECYCLE_DRAINING);
 		drain_lease_check(sup);
-		if (!life->is_paused)
+		if (life->lease != DRAIN_LEASE_PAUSED)
 			lifecycle_go_on_closing(sup);
 		break;
 	default:

@@ -42,12 +42,10 @@ struct lifecycle {
 	bool restored;	  /* from the node's memory, by lifecycle_restore() */
 	bool empty;	  /* a drain without a stop has ended */
 	bool cut;	  /* it is past its deadline */
+	bool is_verdict;  /* it ends when the node is not cut off */
 	uint32_t cut_off; /* connections that were left then */
 	/* drain_lease.c */
-	bool waits_lease;	 /* for the fleet, before the closes */
-	bool is_forced;		 /* it does not wait, nor pause */
-	bool is_verdict;	 /* it ends when the node is not cut off */
-	bool is_paused;		 /* the fleet's permission is over */
+	enum drain_lease lease;
 	uint64_t paused_left_ms; /* of the window */
 	uint64_t lease_until_ms; /* a node that stops waits no longer */
 	struct drain_words drain;

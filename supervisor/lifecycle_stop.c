@@ -4,6 +4,7 @@
  * lifecycle_end.c has the end.
  */
 #include "lib/clock.h"
+#include "supervisor/drain_lease.h"
 #include "supervisor/lifecycle_parts.h"
 #include "supervisor/supervisor.h"
 
@@ -16,7 +17,7 @@ lifecycle_close_now(struct supervisor *sup, uint32_t code)
 {
 	struct drain_words *drain = &sup->lifecycle.drain;
 
-	sup->lifecycle.cut = sup->lifecycle.waits_lease = false;
+	drain_lease_feed(sup, DRAIN_LEASE_EV_NOW);
 	drain->stops_after = true;
 	if (drain->asked_real_ms == 0)
 		drain->asked_real_ms = clock_real_ms();
@@ -34,11 +35,14 @@ hasten(struct supervisor *sup)
 	struct drain_request request = { .profile = DRAIN_EVACUATE };
 	struct drain_plan plan = lifecycle_plan(sup, request);
 	struct lifecycle *life = &sup->lifecycle;
+	bool stands_still = life->lease == DRAIN_LEASE_WAITING ||
+	    life->lease == DRAIN_LEASE_PAUSED;
 
 	life->drain.stops_after = true;
+	drain_lease_feed(sup, DRAIN_LEASE_EV_STOP);
 	if (life->empty)
 		life->empty = false;
-	else if (life->waits_lease || life->is_paused ||
+	else if (stands_still ||
 	    clock_mono_ms() + plan.window_ms < life->drain.end_ms) {
 		lifecycle_change_pace(sup, &plan);
 		return;
@@ -68,7 +72,7 @@ lifecycle_stop(struct supervisor *sup, bool graceful)
 	} else if (!graceful) {
 		lifecycle_close_now(sup, CLOSE_GOING_AWAY);
 	} else if (life->state <= LIFECYCLE_READY) {
-		life->is_forced = life->is_verdict = false;
+		life->is_verdict = false;
 		life->drain.stops_after = true;
 		lifecycle_begin(sup, &plan);
 	} else if (life->drain.stops_after) {

@@ -40,20 +40,19 @@ render_members(const struct fleet *fleet, struct textbuf *out)
 static void
 render_lease(const struct supervisor *sup, struct textbuf *out)
 {
-	static const char *const names[] = { "none", "waiting", "held",
-		"paused", "forced" };
-	const char *name = drain_lease_name(sup);
-	size_t i;
+	enum drain_lease lease = drain_lease_shown(sup);
+	int i;
 
 	metrics_describe(out, "fleet_drain_lease", "gauge",
 	    "1 for what the fleet says of this node's drain.");
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < DRAIN_LEASE_MAX; i++)
 		textbuf_printf(out,
-		    "holdfast_fleet_drain_lease{state=\"%s\"} %d\n", names[i],
-		    strcmp(names[i], name) == 0);
+		    "holdfast_fleet_drain_lease{state=\"%s\"} %d\n",
+		    drain_lease_name((enum drain_lease)i),
+		    (enum drain_lease)i == lease);
 	metrics_gauge(out, "fleet_drain_reserved",
 	    "Connections that this node's drain has reserved.",
-	    strcmp(name, "held") == 0 ? node_connections(&sup->node) : 0);
+	    lease == DRAIN_LEASE_HELD ? node_connections(&sup->node) : 0);
 	metrics_gauge(out, "fleet_drain_reserved_by_others",
 	    "Those of other nodes, when this one last asked for its drain.",
 	    (double)sup->fleet->drain.reserved);

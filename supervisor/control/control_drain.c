@@ -88,7 +88,8 @@ add_lease(json_t *json, const struct supervisor *sup)
 {
 	const struct fleet *fleet = sup->fleet;
 
-	json_object_set_new(json, "lease", json_string(drain_lease_name(sup)));
+	json_object_set_new(json, "lease",
+	    json_string(drain_lease_name(drain_lease_shown(sup))));
 	json_object_set_new(json, "lease_others",
 	    json_integer(fleet == NULL ? 0 : (json_int_t)fleet->drain.others));
 	json_object_set_new(json, "lease_reserved",

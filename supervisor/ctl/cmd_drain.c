@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/node_drain.h"
 #include "supervisor/ctl/ctl_command.h"
 #include "supervisor/ctl/ctl_text.h"
 
@@ -21,11 +22,11 @@ struct drain_view {
 static void
 lease_text(const json_t *step, char out[96])
 {
-	const char *lease = ctl_text(step, "lease");
-	bool is_waiting = strcmp(lease, "waiting") == 0;
+	enum drain_lease lease = drain_lease_parse(ctl_text(step, "lease"));
+	bool is_waiting = lease == DRAIN_LEASE_WAITING;
 
 	out[0] = '\0';
-	if (is_waiting || strcmp(lease, "paused") == 0)
+	if (is_waiting || lease == DRAIN_LEASE_PAUSED)
 		snprintf(out, 96,
 		    ", %s for the fleet, where %lld others drain %lld",
 		    is_waiting ? "waits" : "pauses",

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/node_drain.h"
 #include "supervisor/ctl/ctl.h"
 #include "supervisor/ctl/ctl_fleet.h"
 #include "supervisor/ctl/ctl_text.h"
@@ -63,6 +64,10 @@ add_drain(const json_t *status, struct ctl_table *table)
 	const json_t *drain = json_object_get(status, "drain");
 	long long done = (long long)ctl_int(drain, "done");
 	long long total = (long long)ctl_int(drain, "total");
+	enum drain_lease lease = drain_lease_parse(ctl_text(drain, "lease"));
+	const char *stands = lease == DRAIN_LEASE_WAITING ? ", waits" :
+	    lease == DRAIN_LEASE_PAUSED			  ? ", pauses" :
+							    "";
 	char bar[CTL_BAR_SIZE], rate[CTL_NUMBER_SIZE], eta[CTL_NUMBER_SIZE];
 
 	if (drain == NULL)
@@ -75,13 +80,9 @@ add_drain(const json_t *status, struct ctl_table *table)
 		ctl_table_cellf(table, "%s, all %lld have gone", bar, total);
 	else
 		ctl_table_cellf(table,
-		    "%s %lld left of %lld, %s/s, %s to go, %s%s%s", bar,
+		    "%s %lld left of %lld, %s/s, %s to go, %s%s%s%s", bar,
 		    total - done, total, rate, eta, ctl_text(drain, "profile"),
-		    strcmp(ctl_text(drain, "lease"), "waiting") == 0 ?
-			", waits for the fleet" :
-			strcmp(ctl_text(drain, "lease"), "paused") == 0 ?
-			", pauses for the fleet" :
-			"",
+		    stands, stands[0] == '\0' ? "" : " for the fleet",
 		    json_is_true(json_object_get(drain, "stops")) ?
 			", then it stops" :
 			"");

@@ -104,7 +104,7 @@ take_answer(struct fleet *fleet, struct fleet_permit *permit, bool is_granted)
 	if (!permit->is_granted)
 		fleet_event(fleet, "drain_granted", node, text, 0);
 	permit->is_granted = true;
-	drain_lease_granted(fleet->sup);
+	drain_lease_feed(fleet->sup, DRAIN_LEASE_EV_GRANTED);
 }
 
 static void

@@ -228,17 +228,17 @@ test_forced(void **state)
 	assert_int_equal(lifecycle_drain(&rig.sup, &plain), 0);
 	end(&rig);
 	begin(&rig, *(int *)*state);
-	assert_false(rig.sup.lifecycle.is_forced);
+	assert_int_not_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_FORCED);
 	assert_int_equal(lifecycle_drain(&rig.sup, &forced), 0);
 	end(&rig);
 	begin(&rig, *(int *)*state);
-	assert_true(rig.sup.lifecycle.is_forced);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_FORCED);
 	/* An older holdfastd has begun the one that is there now. */
 	atomic_fetch_add(&rig.sup.node.shared->drain.asked_real_ms, 1);
 	end(&rig);
 	begin(&rig, *(int *)*state);
 	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
-	assert_false(rig.sup.lifecycle.is_forced);
+	assert_int_not_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_FORCED);
 	assert_int_equal(lifecycle_undrain(&rig.sup), 0);
 	assert_int_equal(atomic_load(&rig.sup.node.shared->permit.drain), 0);
 	end(&rig);
@@ -269,7 +269,7 @@ test_permission_is_over(void **state)
 	end(&rig);
 
 	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
-	assert_true(rig.sup.lifecycle.is_paused);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_PAUSED);
 	assert_int_equal(rig.sup.lifecycle.paused_left_ms, 5000);
 	assert_false(
 	    event_pending(rig.sup.lifecycle.deadline, EV_TIMEOUT, NULL));
@@ -283,8 +283,8 @@ test_permission_is_over(void **state)
 	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
 	assert_int_equal(rig.sup.lifecycle.paused_left_ms, 5000);
 	node_permit_extend(&rig.sup.node.shared->permit, clock_mono_ms(), 4000);
-	drain_lease_granted(&rig.sup);
-	assert_false(rig.sup.lifecycle.is_paused);
+	drain_lease_feed(&rig.sup, DRAIN_LEASE_EV_GRANTED);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_HELD);
 	assert_in_range(rig.sup.lifecycle.drain.end_ms, clock_mono_ms(),
 	    clock_mono_ms() + 5000);
 	end(&rig);
@@ -293,7 +293,7 @@ test_permission_is_over(void **state)
 	atomic_store(&rig.sup.node.shared->permit.until_ms, 1);
 	end(&rig);
 	begin(&rig, *(int *)*state);
-	assert_false(rig.sup.lifecycle.is_paused);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_HELD);
 	assert_int_equal(atomic_load(&rig.sup.node.shared->permit.until_ms), 0);
 	end(&rig);
 }
@@ -362,9 +362,9 @@ test_waits_then_closes(void **state)
 	set_connections(&rig, 3);
 	join(&rig, &fleet);
 	assert_int_equal(lifecycle_drain(&rig.sup, &request), 0);
-	assert_true(rig.sup.lifecycle.waits_lease);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_WAITING);
 	pass(&rig, PASSED_MS);
-	drain_lease_granted(&rig.sup);
+	drain_lease_feed(&rig.sup, DRAIN_LEASE_EV_GRANTED);
 	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
 	check_left(&rig);
 	leave(&rig);
@@ -395,16 +395,17 @@ test_waits_then_stops(void **state)
 		check_left(&rig);
 		/* What on_deadline() does when there is nobody to wait for. */
 		drain_lease_seek(&rig.sup);
-		assert_true(life->waits_lease);
+		assert_int_equal(life->lease, DRAIN_LEASE_WAITING);
 		assert_int_not_equal(life->lease_until_ms, 0);
 		life->lease_until_ms = clock_mono_ms() + PASSED_MS;
 		pass(&rig, PASSED_MS);
 		if (with)
-			drain_lease_granted(&rig.sup);
+			drain_lease_feed(&rig.sup, DRAIN_LEASE_EV_GRANTED);
 		else
 			drain_lease_seek(&rig.sup);
 		assert_int_equal(life->state, LIFECYCLE_DRAINING);
-		assert_int_equal(life->is_forced, !with);
+		assert_int_equal(life->lease,
+		    with ? DRAIN_LEASE_HELD : DRAIN_LEASE_FORCED);
 		check_left(&rig);
 		leave(&rig);
 		end(&rig);
@@ -429,7 +430,7 @@ test_permission_of_nobody(void **state)
 	end(&rig);
 	begin_at(&rig, *(int *)*state, "redis://127.0.0.1");
 	assert_int_equal(rig.sup.lifecycle.state, LIFECYCLE_DRAINING);
-	assert_false(rig.sup.lifecycle.is_paused);
+	assert_int_equal(rig.sup.lifecycle.lease, DRAIN_LEASE_HELD);
 	serve(&rig);
 	assert_true(rig.sup.lifecycle.empty);
 	end(&rig);
