@@ -107,6 +107,16 @@ lifecycle_enter(struct supervisor *sup, enum lifecycle_state state)
 	lifecycle_tell_status(sup);
 }
 
+/* Over which time those who are closed at once should come back: to others,
+ * who have not asked for them. */
+static uint64_t
+hints_ms(const struct supervisor *sup)
+{
+	if (sup->fleet == NULL || sup->lifecycle.state != LIFECYCLE_CLOSING)
+		return 0;
+	return sup->conf.settings.fleet.storm.min_window_ms;
+}
+
 static void
 drain_slot(struct supervisor *sup, struct slot *slot)
 {
@@ -117,7 +127,7 @@ drain_slot(struct supervisor *sup, struct slot *slot)
 		(void)slot_cut(slot);
 	else
 		(void)slot_drain(slot, life->drain.close_code,
-		    end > now ? end - now : 0, false);
+		    end > now ? end - now : 0, hints_ms(sup), false);
 }
 
 static void

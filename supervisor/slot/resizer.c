@@ -112,7 +112,7 @@ drain(struct slot *slot)
 
 	if (slot_has_tenant(slot) && slot->state != SLOT_EVACUATING)
 		(void)slot_drain(slot, DRAIN_CLOSE_CODE,
-		    end > now ? end - now : 0, false);
+		    end > now ? end - now : 0, 0, false);
 }
 
 static void

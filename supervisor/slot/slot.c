@@ -203,7 +203,7 @@ act_evacuate(struct slot *slot)
 		slot->evacuate_until_ms = now + window;
 	left = slot->evacuate_until_ms > now ? slot->evacuate_until_ms - now :
 					       0;
-	slot_drain(slot, DRAIN_CLOSE_CODE, left, true);
+	slot_drain(slot, DRAIN_CLOSE_CODE, left, 0, true);
 	arm(slot->timer, left + EVACUATE_EXTRA_MS);
 	return NO_EVENT;
 }

@@ -99,9 +99,9 @@ void slot_start(struct slot *slot);
 /* now: at once with SIGKILL; otherwise the keeper ends its tenant. */
 void slot_stop(struct slot *slot, bool now);
 
-/* Gateways close all connections with `code`, spread over the window. */
+/* Gateways close all with `code` over the window; hints over hint_ms more. */
 int slot_drain(struct slot *slot, uint32_t code, uint64_t window_ms,
-    bool leave);
+    uint64_t hint_ms, bool leave);
 int slot_cut(struct slot *slot); /* what is left of them ends unsaid */
 int slot_undrain(struct slot *slot);
 /* The tenant leaves at a safe point and a fresh one takes over. */

@@ -57,12 +57,15 @@ order_drain(struct slot *slot, const Holdfast__Drain *order)
 }
 
 int
-slot_drain(struct slot *slot, uint32_t code, uint64_t window_ms, bool leave)
+slot_drain(struct slot *slot, uint32_t code, uint64_t window_ms,
+    uint64_t hint_ms, bool leave)
 {
 	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
 
 	order.close_code = code;
 	order.window_ms = window_ms;
+	order.has_hint_ms = hint_ms > 0;
+	order.hint_ms = hint_ms;
 	order.has_leave = 1;
 	order.leave = leave;
 	return order_drain(slot, &order);

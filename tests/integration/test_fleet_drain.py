@@ -144,6 +144,21 @@ def test_stop_waits_for_so_long(fleet, redis):
     wait_until(lambda: list(entries(redis)) == ["other"], 20)
 
 
+def test_stops_at_once(fleet):
+    """Its clients come to the others over the time of a storm."""
+    span = 60000
+    node, _ = fleet(2, **{**SETTINGS, "storm.min_window": f"{span}ms"})
+    with Crowd(node, 24) as clients:
+        node.process.send_signal(signal.SIGINT)
+        clients.run(30)
+        assert {m.code for m in clients.members} == {1001}
+        hints = [int(m.reason.removeprefix("reconnect_ms="))
+                 for m in clients.members if m.hint]
+        assert not any(m.reason for m in clients.members if not m.hint)
+    assert max(hints) < span and max(hints) > span / 10
+    assert node.wait(30) == 0
+
+
 @long
 def test_pauses_without_redis(fleet, redis):
     node, _ = nodes = fleet(2, **{**SETTINGS, "drain.gentle_window": "1h"})

@@ -116,6 +116,73 @@ test_hint(void **state)
 	expect_over(help);
 }
 
+/* Closed at once, clients are told to come back over the whole span: none of
+ * them late, and not all of them soon. */
+static void
+expect_hints(struct gateway_help *help, uint16_t code, uint64_t hint_ms,
+    unsigned int span_ms)
+{
+	Holdfast__Drain order = HOLDFAST__DRAIN__INIT;
+	unsigned int ms, most = 0;
+	int clients[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++) {
+		char id[] = { (char)('a' + i), '&', 'h', 'i', 'n', 't', '=',
+			'1', '\0' };
+
+		clients[i] = gateway_help_open(help, id);
+	}
+	order.close_code = code;
+	order.has_hint_ms = hint_ms > 0;
+	order.hint_ms = hint_ms;
+	drain_on_order(help->g, &order);
+	for (int i = 0; i < CLIENTS; i++) {
+		char payload[126];
+		size_t len;
+
+		assert_int_equal(gateway_help_next(help, clients[i], payload,
+				     sizeof(payload), &len),
+		    0x88);
+		assert_int_equal((uint8_t)payload[0] << 8 | (uint8_t)payload[1],
+		    code);
+		assert_int_equal(sscanf(payload + 2, "reconnect_ms=%u", &ms),
+		    1);
+		assert_true(ms < span_ms);
+		if (ms > most)
+			most = ms;
+		(void)close(clients[i]);
+	}
+	/* By chance it is not so once in 10^10 runs. */
+	assert_true(most > span_ms / 20);
+	gateway_help_live(help, 0);
+	order.has_undo = order.undo = true;
+	drain_on_order(help->g, &order);
+}
+
+/* In a storm: over what is left of its window. */
+static void
+test_hints_in_a_storm(void **state)
+{
+	struct gateway_help *help = *state;
+
+	atomic_store(&help->worker.node.shared->spread_ms, 3600000);
+	expect_hints(help, WS_CLOSE_RESTART, 0, 3600000);
+	/* The longer of the two. */
+	expect_hints(help, WS_CLOSE_RESTART, 120000, 3600000);
+}
+
+/* A node that stops at once says over how long, also with another code. */
+static void
+test_hints_at_once(void **state)
+{
+	struct gateway_help *help = *state;
+
+	expect_hints(help, WS_CLOSE_RESTART, 120000, 120000);
+	expect_hints(help, WS_CLOSE_GOING_AWAY, 120000, 120000);
+	/* It is not a drain's hint that a later order has. */
+	expect_hints(help, WS_CLOSE_RESTART, 20000, 20000);
+}
+
 static bool
 is_half(void *arg)
 {
@@ -304,6 +371,8 @@ main(void)
 		CASE(test_nobody),
 		CASE(test_spread),
 		CASE(test_hint),
+		CASE(test_hints_in_a_storm),
+		CASE(test_hints_at_once),
 		CASE(test_resumed),
 		CASE(test_held),
 		CASE(test_cut),

@@ -24,7 +24,8 @@
 #define DRAIN_COUNT_MIN_US 250000u
 #define DRAIN_COUNT_MAX_US 10000000u
 /* Closes are spread already; the hint only blurs their edges. */
-#define DRAIN_HINT_MS 10000u
+#define DRAIN_HINT_MS	  10000u
+#define DRAIN_HINT_MAX_MS 3600000u
 
 static struct node_slot *
 drain_slot_words(struct gateway *g)
@@ -122,6 +123,11 @@ drain_on_order(struct gateway *g, const Holdfast__Drain *order)
 	g->drain_leave = order->has_leave && order->leave;
 	g->drain_code = (uint16_t)order->close_code;
 	g->drain_end_us = g->now_us + order->window_ms * 1000;
+	g->drain_hint_ms = 0;
+	if (order->has_hint_ms)
+		g->drain_hint_ms = order->hint_ms < DRAIN_HINT_MAX_MS ?
+		    (uint32_t)order->hint_ms :
+		    DRAIN_HINT_MAX_MS;
 	drain_begin(g);
 	g->drain_cut = order->has_cut && order->cut;
 	log_info("drain_started", NULL, log_uint("connections", g->drain_left),
@@ -150,23 +156,31 @@ drain_resume(struct gateway *g)
 		end_us > g->now_us ? (end_us - g->now_us) / 1000 : 0));
 }
 
+/* Evenly within what the node has to be spared, or was asked for. */
+static uint32_t
+drain_hint(const struct gateway *g)
+{
+	uint32_t storm = admission_spread_ms(g);
+	uint64_t left_ms = 0, ms;
+
+	if (g->now_us < g->drain_end_us)
+		left_ms = (g->drain_end_us - g->now_us) / 1000;
+	ms = (left_ms < DRAIN_HINT_MS ? left_ms : DRAIN_HINT_MS) + 1000;
+	if (ms < g->drain_hint_ms)
+		ms = g->drain_hint_ms;
+	return random_below(ms < storm ? storm : (uint32_t)ms);
+}
+
 static void
 drain_one(struct gateway *g, uint32_t rec)
 {
 	const struct record_body *b = &g->table.records[rec].body;
-	uint32_t storm = admission_spread_ms(g);
-	uint64_t left_ms = 0;
 	char reason[40] = "";
 
-	if (g->now_us < g->drain_end_us)
-		left_ms = (g->drain_end_us - g->now_us) / 1000;
-	if (left_ms > DRAIN_HINT_MS)
-		left_ms = DRAIN_HINT_MS;
-	if ((b->flags & RECORD_HINT) && g->drain_code == WS_CLOSE_RESTART)
+	if ((b->flags & RECORD_HINT) &&
+	    (g->drain_code == WS_CLOSE_RESTART || g->drain_hint_ms > 0))
 		(void)snprintf(reason, sizeof(reason), "reconnect_ms=%u",
-		    random_below(storm > left_ms + 1000 ?
-			    storm :
-			    (uint32_t)left_ms + 1000));
+		    drain_hint(g));
 	conn_close(g, rec, g->drain_code, reason,
 	    g->drain_code == WS_CLOSE_RESTART ? COUNTER_CLOSE_DRAIN :
 						COUNTER_CLOSE_STOP);

@@ -59,9 +59,7 @@ struct gateway {
 	uint64_t now_us;
 	uint32_t now_ms;
 	/* from the settings */
-	struct token_rate handshake_rate;
-	struct token_rate message_rate;
-	struct token_rate byte_rate;
+	struct token_rate handshake_rate, message_rate, byte_rate;
 	/* accepting */
 	bool accept_paused;
 	bool draining;
@@ -71,13 +69,12 @@ struct gateway {
 	uint64_t rate_short_us;	      /* when it last had too few */
 
 	/* drain of this slot */
-	bool drain_active;
-	bool drain_leave;
-	bool drain_told;
+	bool drain_active, drain_leave, drain_told;
 	bool drain_cut; /* without close handshakes */
 	uint16_t drain_code;
-	uint32_t drain_next; /* record to be looked at */
-	uint32_t drain_left; /* open, when counted last, less those closed */
+	uint32_t drain_hint_ms; /* over which clients should come back */
+	uint32_t drain_next;	/* record to be looked at */
+	uint32_t drain_left;	/* open, when counted last, less those closed */
 	uint32_t drain_closed;
 	uint64_t drain_end_us;
 	uint64_t drain_due_us;	 /* of the next close */
