@@ -109,12 +109,4 @@ int node_ip_add(struct node *, uint32_t slot, uint64_t key);
 void node_ip_remove(struct node *, uint32_t slot, uint64_t key);
 void node_ip_clear(struct node *, uint32_t slot); /* adoption: then re-add */
 
-/* Poison table.  fault: counts one more for key and tells the count; once
- * `limit` is reached (0: never) key is refused until now_s + refuse_s.  An
- * entry lives for refuse_s after its last fault.  refused: is key refused now?
- * The entry that would end first gives way when the table is full. */
-uint32_t node_poison_fault(struct node *, uint64_t key, uint32_t limit,
-    uint32_t refuse_s, uint32_t now_s);
-int node_poison_refused(const struct node *, uint64_t key, uint32_t now_s);
-
 #endif

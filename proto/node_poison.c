@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The poison table of a node (see node.h): clients and addresses in whose
- * service tenants died.  All tenants write it, without a lock: when two race,
- * a fault may go uncounted or an entry be there twice, which delays a refusal
- * by one fault.  Entries are replaced, never removed, so that a probe may end
- * at the first free one.
+ * The poison table of a node (see node_poison.h): clients and addresses in
+ * whose service tenants died.  All tenants write it, without a lock: when two
+ * race, a fault may go uncounted or an entry be there twice, which delays a
+ * refusal by one fault.  Entries are replaced, never removed, so that a probe
+ * may end at the first free one.
  */
+#include "proto/node_poison.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "proto/node.h"
 
 struct probe {
 	struct node_poison *match;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "proto/node_poison.h"
 #include "tests/unit/gateway_help.h"
 #include "worker/gateway/admission.h"
 #include "worker/gateway/conn.h"

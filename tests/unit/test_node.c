@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "lib/fd.h"
-#include "proto/node.h"
+#include "proto/node_poison.h"
 
 static const uint8_t key[32] = { 9 };
 

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/random.h"
+#include "proto/node_poison.h"
 #include "worker/gateway/conn.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/http_answer.h"

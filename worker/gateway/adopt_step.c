@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "proto/node_poison.h"
 #include "proto/ring_messages.h"
 #include "worker/gateway/admission.h"
 #include "worker/gateway/conn.h"
