@@ -146,6 +146,43 @@ node_connections(const struct node *n)
 	return sum;
 }
 
+uint32_t
+node_open(const struct node *n)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < slots_in_use(n); i++)
+		sum += atomic_load_explicit(&n->shared->slot[i].open,
+		    memory_order_relaxed);
+	return sum;
+}
+
+uint32_t
+node_held(const struct node *n)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < slots_in_use(n); i++) {
+		const struct node_slot *s = &n->shared->slot[i];
+		uint32_t open = atomic_load_explicit(&s->open,
+		    memory_order_relaxed);
+		uint32_t held = atomic_load_explicit(&s->held,
+		    memory_order_relaxed);
+
+		sum += held > open ? held : open;
+	}
+	return sum;
+}
+
+void
+node_slot_forget(struct node_slot *slot)
+{
+	atomic_store(&slot->connections, 0);
+	atomic_store(&slot->open, 0);
+	atomic_store(&slot->held, 0);
+	node_slot_drain_forget(&slot->drain);
+}
+
 /* ---- connections per address -------------------------------------------- */
 
 static struct node_ip *

@@ -26,7 +26,7 @@ struct node_slot {
 	_Atomic uint32_t connections; /* records in use */
 	_Atomic uint32_t open;	      /* of them past 101 */
 	_Atomic uint32_t accepting;   /* 1: takes part in the fair share */
-	_Atomic uint32_t unused;
+	_Atomic uint32_t held;	      /* open, or on their way there */
 	struct node_slot_drain drain; /* the tenant's, for the next one */
 	uint8_t pad[24];
 };
@@ -98,7 +98,14 @@ int node_format(int fd, uint32_t slots, uint32_t ip_entries,
 int node_attach(struct node *, int fd);
 void node_detach(struct node *);
 
-uint32_t node_connections(const struct node *); /* sum over all slots */
+/* Sums over all slots.  connections: whoever has a record, also who is being
+ * refused.  held: those that a limit counts, where a slot's tenant tells (an
+ * older one does not: the open ones). */
+uint32_t node_connections(const struct node *);
+uint32_t node_open(const struct node *);
+uint32_t node_held(const struct node *);
+/* A slot is empty, whatever the dead have counted. */
+void node_slot_forget(struct node_slot *);
 
 /* Connections of one address.  node_ip_count: over all slots, and not exact
  * while others write.  add/remove: the calling slot's own part; add: -ENOSPC

@@ -143,7 +143,7 @@ put_fields(struct fleet *fleet)
 	fleet_args_text(args, "version");
 	fleet_args_text(args, HOLDFAST_VERSION);
 	field(fleet, "capacity", sup->capacity.node);
-	field(fleet, "count", node_connections(&sup->node));
+	field(fleet, "count", node_open(&sup->node));
 	/* Before it knows of any it takes what it can, for a moment. */
 	field(fleet, "limit",
 	    fleet->summary.is_known ? atomic_load(&sup->node.shared->capacity) :

@@ -176,9 +176,7 @@ remove_last(struct supervisor *sup)
 	sup->slots[sup->gateways] = sup->relay;
 	sup->slots[--sup->slot_count] = NULL;
 	atomic_store(&counts->accepting, 0);
-	atomic_store(&counts->connections, 0);
-	atomic_store(&counts->open, 0);
-	node_slot_drain_forget(&counts->drain);
+	node_slot_forget(counts);
 	node_ip_clear(&sup->node, slot->number);
 	share_anew(sup);
 	/* It forgets the slot's table and rings. */

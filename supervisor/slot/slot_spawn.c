@@ -36,9 +36,7 @@ renew_memory(struct slot *slot)
 
 		spec.capacity = sup->capacity.per_slot;
 		/* The dead did not take back what they had counted. */
-		atomic_store(&counts->connections, 0);
-		atomic_store(&counts->open, 0);
-		node_slot_drain_forget(&counts->drain);
+		node_slot_forget(counts);
 		node_ip_clear(&sup->node, slot->number);
 	}
 	slot->nonce = spec.nonce;

@@ -110,6 +110,26 @@ def test_members(fleet, redis):
     assert not [e for e in events(redis) if e["kind"] == "node_dead"]
 
 
+def test_count_is_of_clients(fleet, redis):
+    """Who only connects, or is refused, moves no limit of the fleet."""
+    node, = fleet(1)
+
+    def told(what):
+        return int(redis("HGET", "{main}:node:n0", what))
+
+    sockets = [socket.create_connection(("127.0.0.1", node.port))
+               for _ in range(8)]
+    wait_until(lambda: node.connections() == 8)
+    first = told("beat")
+    with Client(node):
+        wait_until(lambda: told("count") == 1, 20)
+        wait_until(lambda: told("beat") > first + 1500, 20)
+        assert told("count") == 1
+        assert node.connections() == 9
+    for sock in sockets:
+        sock.close()
+
+
 @long
 def test_leader_stops(fleet):
     nodes = fleet(3)

@@ -102,11 +102,60 @@ test_capacity(void **state)
 	struct node_shared *node = help->worker.node.shared;
 
 	atomic_store(&node->capacity, 10);
-	atomic_store(&node->slot[0].connections, 9);
+	atomic_store(&node->slot[0].open, 9);
 	expect(help, "/ws", 101, NULL, COUNTER_HANDSHAKE_OK);
-	atomic_store(&node->slot[0].connections, 10);
+	atomic_store(&node->slot[0].open, 10);
 	expect(help, "/ws", 503, "Retry-After:", COUNTER_HANDSHAKE_CAPACITY);
 	expect(help, "/healthz", 503, NULL, COUNTER_HANDSHAKE_HEALTHZ);
+}
+
+static void
+expect_full(struct gateway_help *help)
+{
+	int client = gateway_help_connect(help);
+	char head[1024];
+
+	assert_int_equal(gateway_help_request(help, client, "/ws", head,
+			     sizeof(head)),
+	    503);
+	assert_non_null(strstr(head, "Retry-After:"));
+	(void)close(client);
+}
+
+/* Nor do those who are being refused take a place from who is not. */
+static void
+test_capacity_beside_refused(void **state)
+{
+	struct gateway_help *help = *state;
+	struct node_shared *node = help->worker.node.shared;
+	int clients[3], refused[4];
+	char head[1024];
+
+	atomic_store(&node->capacity, 3);
+	clients[0] = gateway_help_open(help, "a");
+	for (int i = 0; i < 4; i++) {
+		refused[i] = gateway_help_connect(help);
+		assert_int_equal(gateway_help_request(help, refused[i],
+				     "/other", head, sizeof(head)),
+		    404);
+	}
+	gateway_help_live(help, 5);
+	clients[1] = gateway_help_open(help, "b");
+	assert_int_equal(atomic_load(&node->slot[HELP_SLOT].held), 2);
+	/* One that is on its way does. */
+	clients[2] = gateway_help_connect(help);
+	gateway_help_live(help, 7);
+	assert_int_equal(atomic_load(&node->slot[HELP_SLOT].held), 3);
+	expect_full(help);
+	/* The next tenant counts the same. */
+	gateway_help_start(help);
+	assert_int_equal(atomic_load(&node->slot[HELP_SLOT].held), 3);
+	for (int i = 0; i < 3; i++)
+		(void)close(clients[i]);
+	for (int i = 0; i < 4; i++)
+		(void)close(refused[i]);
+	gateway_help_live(help, 0);
+	assert_int_equal(atomic_load(&node->slot[HELP_SLOT].held), 0);
 }
 
 static void
@@ -265,6 +314,7 @@ main(void)
 		CASE(test_draining),
 		CASE(test_storm),
 		CASE(test_capacity),
+		CASE(test_capacity_beside_refused),
 		CASE(test_per_address),
 		CASE(test_poisoned),
 		CASE(test_rate),

@@ -61,9 +61,18 @@ test_format(void **state)
 	atomic_store(&n.shared->slot[2].connections, 6);
 	atomic_store(&n.shared->slot[3].connections, 100);
 	assert_int_equal(node_connections(&n), 11);
+	atomic_store(&n.shared->slot[0].open, 3);
+	atomic_store(&n.shared->slot[0].held, 4);
+	atomic_store(&n.shared->slot[2].open, 2); /* its tenant is older */
+	assert_int_equal(node_open(&n), 5);
+	assert_int_equal(node_held(&n), 6);
 	/* what a compromised gateway might do to the others */
 	n.shared->slots = UINT32_MAX;
 	assert_int_equal(node_connections(&n), 111);
+	node_slot_forget(&n.shared->slot[0]);
+	assert_int_equal(node_connections(&n), 106);
+	assert_int_equal(node_open(&n), 2);
+	assert_int_equal(node_held(&n), 2);
 	assert_int_equal(node_ip_count(&n, 1), 0);
 	node_detach(&n);
 	assert_int_equal(node_format(fd, 65, 1024, key), -EINVAL);

@@ -59,10 +59,13 @@ admission_is_tight(const struct gateway *g)
 	    arena_limit(g->arena) / 100 * TIGHT_PERCENT;
 }
 
+/* Is there no place for the one who asks? */
 static bool
-admission_is_full(const struct gateway *g)
+admission_is_full(const struct gateway *g, const struct step_work *w)
 {
-	return node_connections(&g->worker->node) >
+	uint32_t held = node_held(&g->worker->node);
+
+	return held + !step_is_held(&w->was) >
 	    atomic_load_explicit(&g->worker->node.shared->capacity,
 		memory_order_relaxed);
 }
@@ -92,7 +95,7 @@ admission_word(struct gateway *g, const struct step_work *w,
 
 	if (admission_is_draining(g))
 		word = "draining";
-	else if (admission_is_full(g))
+	else if (admission_is_full(g, w))
 		word = "full";
 	else if (admission_is_tight(g))
 		word = "memory";
@@ -170,7 +173,7 @@ admission_ask(struct gateway *g, struct step_work *w, const char *id,
 		r->code = "too_many_connections";
 		r->message = "too many connections from this address";
 		*out_cause = COUNTER_HANDSHAKE_TOO_MANY;
-	} else if (admission_is_full(g)) {
+	} else if (admission_is_full(g, w)) {
 		r->code = "full";
 		r->message = "this node holds all the connections it may";
 		*out_cause = COUNTER_HANDSHAKE_CAPACITY;

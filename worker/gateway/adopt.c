@@ -226,6 +226,8 @@ adopt_record(struct gateway *g, uint32_t rec)
 		return false;
 	if (b->flags & RECORD_INDEXED)
 		g->open++;
+	if (step_is_held(b))
+		g->held++;
 	if (b->flags & RECORD_COUNTED)
 		(void)node_ip_add(&g->worker->node, g->worker->slot_no,
 		    conn_address_key(g, b->addr));

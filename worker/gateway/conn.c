@@ -125,6 +125,8 @@ conn_forget(struct gateway *g, uint32_t rec, const struct record_body *body)
 		gateway_tell_route(g, RING_DISCONNECTED, rec, body);
 		if (g->open > 0)
 			g->open--;
+		if (g->held > 0)
+			g->held--;
 	}
 	if (body->flags & RECORD_COUNTED)
 		node_ip_remove(&g->worker->node, g->worker->slot_no,

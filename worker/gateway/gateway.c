@@ -48,6 +48,7 @@ gateway_publish(struct gateway *g)
 	    atomic_load_explicit(&g->slot->live, memory_order_relaxed),
 	    memory_order_relaxed);
 	atomic_store_explicit(&s->open, g->open, memory_order_relaxed);
+	atomic_store_explicit(&s->held, g->held, memory_order_relaxed);
 	atomic_store_explicit(&g->slot->arena_used_kib,
 	    (uint32_t)(arena_used(g->arena) / 1024), memory_order_relaxed);
 }

@@ -84,6 +84,7 @@ struct gateway {
 	bool up_dirty;	 /* entries were put since the last wake */
 	bool up_urgent;	 /* and somebody waits for them */
 	uint32_t open;	 /* connections past 101 */
+	uint32_t held;	 /* and those that have a token to get there */
 
 	/* adoption */
 	uint8_t *known_fds; /* owned, a bitmap; only while starting */

@@ -206,6 +206,27 @@ step_apply_journal(struct gateway *g, bool adopting)
 		    log_uint("record", j->rec));
 }
 
+bool
+step_is_held(const struct record_body *b)
+{
+	return (b->flags & RECORD_INDEXED) != 0 ||
+	    (b->state == RECORD_HANDSHAKE && (b->flags & RECORD_ADMITTED));
+}
+
+/* Who is refused takes nobody's place while its answer is on its way. */
+static void
+step_count_held(struct gateway *g)
+{
+	bool was = step_is_held(&g->work.was), is = step_is_held(&g->work.body);
+
+	if (is == was)
+		return;
+	g->held += is ? 1u : 0u;
+	if (was && g->held > 0)
+		g->held--;
+	gateway_publish(g);
+}
+
 void
 step_commit(struct gateway *g)
 {
@@ -240,6 +261,7 @@ step_commit(struct gateway *g)
 	for (uint32_t i = 0; i < w->old_count; i++)
 		arena_release(g->arena, w->old[i].ref, w->old[i].cap);
 	w->old_count = 0;
+	step_count_held(g);
 	w->was = w->body;
 	w->was_busy = w->busy;
 	w->ring_applied = 0;

@@ -68,6 +68,8 @@ struct step_work *step_load(struct gateway *, enum step_kind, uint32_t rec);
 /* Makes the changes take effect.  If memory for it is lacking the step is
  * turned into giving the connection up, which always commits. */
 void step_commit(struct gateway *);
+/* Does it count for the limits: open, or with a token to become so? */
+bool step_is_held(const struct record_body *);
 
 /* Sends, parks the rest, adapts the epoll interest, sends FIN if due, ends the
  * step; frees the record if it is dying. */
