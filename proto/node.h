@@ -64,13 +64,14 @@ struct node_shared {
 	_Atomic uint64_t handshake_tat __attribute__((aligned(64)));
 	/* which life of the node these slots belong to; 0: not said yet */
 	_Atomic uint64_t incarnation;
-	/* supervisor writes: while clients of another node come back (a storm)
-	 */
+	/* supervisor writes: a storm, clients of another node come back */
 	_Atomic uint32_t handshake_limit; /* a second; 0: as configured */
 	_Atomic uint32_t spread_ms; /* they come over so long still; 0: none */
 	struct node_permit permit;
 	/* relay writes: the incarnation whose earlier one has left no route */
 	_Atomic uint64_t purged;
+	/* supervisor writes, for the next one: what the fleet's leader said */
+	_Atomic uint32_t fleet_held, fleet_level; /* held + 1; 0: nothing */
 	struct node_slot slot[SLOT_MAX_WORKERS] __attribute__((aligned(64)));
 	struct node_poison poison[NODE_POISON_ENTRIES];
 	/* on the next page: struct node_ip[SLOT_MAX_WORKERS][ip_entries] */
@@ -78,6 +79,7 @@ struct node_shared {
 
 _Static_assert(sizeof(struct node_slot) == 64 &&
 	offsetof(struct node_shared, handshake_tat) == 128 &&
+	offsetof(struct node_shared, fleet_held) == 184 &&
 	offsetof(struct node_shared, slot) == 192,
     "words that a layout 1 did not use yet");
 
@@ -97,7 +99,6 @@ int node_format(int fd, uint32_t slots, uint32_t ip_entries,
 /* -EPROTO, -EPROTONOSUPPORT: not a node's memfd, or another layout. */
 int node_attach(struct node *, int fd);
 void node_detach(struct node *);
-
 /* Sums over all slots.  connections: whoever has a record, also who is being
  * refused.  held: those that a limit counts, where a slot's tenant tells (an
  * older one does not: the open ones). */

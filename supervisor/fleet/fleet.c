@@ -240,6 +240,7 @@ fleet_start(struct supervisor *sup, bool is_new)
 	/* The supervisor before us may have had one. */
 	fleet->upgrade.is_granted = true;
 	fleet_lease_init(fleet);
+	fleet_storm_recall(fleet);
 	leader_init(&fleet->leader, set->fleet.membership.leader_lease_ms,
 	    clock_mono_ms());
 	fleet_lead_init(fleet);
@@ -281,6 +282,40 @@ fleet_stop(struct supervisor *sup)
 	sup->fleet = NULL;
 }
 
+static uint32_t
+least(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
+/* With Redis away, the supervisor after us would else know of no limit. */
+static void
+remember(const struct fleet *fleet)
+{
+	struct node_shared *shared = fleet->sup->node.shared;
+
+	if (!fleet->summary.is_known)
+		return;
+	atomic_store(&shared->fleet_level,
+	    least(fleet->summary.level, UINT32_MAX));
+	atomic_store(&shared->fleet_held,
+	    least(fleet->summary.held, UINT32_MAX - 1) + 1);
+}
+
+/* Gateways can write it, too: it is good for our own limit, which is bounded,
+ * and is told to nobody. */
+static bool
+recall(const struct supervisor *sup, uint64_t *out_held, uint64_t *out_level)
+{
+	uint32_t held = atomic_load(&sup->node.shared->fleet_held);
+
+	if (sup->conf.settings.redis.url[0] == '\0' || held == 0)
+		return false;
+	*out_held = held - 1;
+	*out_level = atomic_load(&sup->node.shared->fleet_level);
+	return true;
+}
+
 uint32_t
 fleet_capacity(const struct supervisor *sup, uint32_t possible)
 {
@@ -288,11 +323,15 @@ fleet_capacity(const struct supervisor *sup, uint32_t possible)
 	const struct settings_fleet *set = &sup->conf.settings.fleet;
 	struct blast_rules rules = { set->blast_radius.fraction,
 		set->blast_radius.slack, set->blast_radius.floor };
+	uint64_t held, level;
 
-	if (fleet == NULL || !fleet->summary.is_known)
+	if (fleet != NULL && fleet->summary.is_known) {
+		held = fleet->summary.held;
+		level = fleet->summary.level;
+	} else if (!recall(sup, &held, &level)) {
 		return possible;
-	return (uint32_t)blast_radius_limit(&rules, possible,
-	    fleet->summary.held, fleet->summary.level);
+	}
+	return (uint32_t)blast_radius_limit(&rules, possible, held, level);
 }
 
 bool
@@ -319,6 +358,8 @@ fleet_apply(struct supervisor *sup)
 {
 	struct node_shared *shared = sup->node.shared;
 
+	if (sup->fleet != NULL)
+		remember(sup->fleet);
 	atomic_store(&shared->capacity,
 	    fleet_capacity(sup, sup->capacity.node));
 	atomic_store(&shared->retry_after_ms,

@@ -19,13 +19,24 @@ fleet_storm_budget(double budget)
 	return budget > 0 ? budget : BUDGET_UNKNOWN;
 }
 
+void
+fleet_storm_recall(struct fleet *fleet)
+{
+	uint32_t left = atomic_load(&fleet->sup->node.shared->spread_ms);
+
+	/* By our clock, which is all we know of that of Redis. */
+	if (left > 0 && left <= STORM_WINDOW_MAX_MS)
+		fleet->summary.storm_until_ms =
+		    fleet_redis_ms(fleet, clock_mono_ms()) + left;
+}
+
 uint64_t
 fleet_storm_left_ms(const struct supervisor *sup)
 {
 	const struct fleet *fleet = sup->fleet;
 	uint64_t now, left;
 
-	if (fleet == NULL || !fleet->summary.is_known)
+	if (fleet == NULL)
 		return 0;
 	now = fleet_redis_ms(fleet, clock_mono_ms());
 	if (fleet->summary.storm_until_ms <= now)
@@ -62,9 +73,14 @@ fleet_storm_handshakes(const struct supervisor *sup)
 	double own = fleet_storm_budget(
 	    (double)set->admission.handshakes_per_second);
 	double bucket;
+	uint32_t kept;
 
 	if (!(ceiling > 0) || fleet_storm_left_ms(sup) == 0)
 		return 0;
+	kept = atomic_load(&sup->node.shared->handshake_limit);
+	/* Who else takes part is not known yet either. */
+	if (!sup->fleet->summary.is_known && kept > 0)
+		return kept < own ? kept : (uint32_t)own;
 	bucket = storm_bucket(own, fleet_storm_sum(&sup->fleet->members).budget,
 	    ceiling);
 	/* A bucket that never fills would keep clients out for good. */
@@ -96,6 +112,9 @@ fleet_storm_apply(struct supervisor *sup)
 	uint64_t left = fleet_storm_left_ms(sup);
 	uint32_t limit = fleet_storm_handshakes(sup);
 
+	/* Not joined yet: what stands there is what gateways go by. */
+	if (sup->fleet == NULL && sup->conf.settings.redis.url[0] != '\0')
+		return;
 	atomic_store(&shared->spread_ms, (uint32_t)left);
 	atomic_store(&shared->handshake_limit, limit);
 	if (sup->fleet == NULL || sup->fleet->in_storm == (left > 0))

@@ -11,8 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fleet;
 struct fleet_members;
 struct supervisor;
+
+/* A storm that the supervisor before us knew of goes on, until Redis says how
+ * it stands. */
+void fleet_storm_recall(struct fleet *fleet);
 
 /* Milliseconds to the end of the window, 0 outside of one. */
 uint64_t fleet_storm_left_ms(const struct supervisor *sup);

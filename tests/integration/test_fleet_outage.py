@@ -27,6 +27,18 @@ def test_timeouts_are_live(start, redis):
     redis.go_on()
 
 
+def test_limits_outlive_the_supervisor(fleet, redis):
+    """Its next life hears of none, and keeps those of the one before."""
+    node, = fleet(1, **{"blast_radius.floor": 7, "node.capacity": 100})
+    wait_until(lambda: shown(node)["limit"] == 7, 20)
+    redis.kill()
+    node.kill_supervisor()
+    node.spawn()
+    node.wait_ready()
+    assert shown(node)["limit"] == 7
+    assert node.control("status")["capacity_possible"] == 100
+
+
 @long
 def test_a_minute_without_redis(fleet, redis):
     nodes = fleet(5)
