@@ -53,7 +53,8 @@ part_relay(struct supervisor *sup)
 {
 	enter(sup, LIFECYCLE_END_PART, PART_MS + PART_EXTRA_MS);
 	if (slot_has_tenant(sup->relay))
-		(void)slot_drain(sup->relay, DRAIN_CLOSE_CODE, PART_MS, false);
+		(void)slot_drain(sup->relay, DRAIN_CLOSE_CODE, PART_MS, 0,
+		    false);
 }
 
 /* The relay last: until then it tells senders what became of deliveries. */

@@ -108,7 +108,7 @@ renew(struct lease *lease, uint64_t incarnation)
 	(void)snprintf(capacity, sizeof(capacity), "%" PRIu32,
 	    set->node.capacity);
 	(void)snprintf(count, sizeof(count), "%" PRIu32,
-	    node_connections(&worker->node));
+	    node_open(&worker->node));
 	peer_of(worker, peer, sizeof(peer));
 	redis_names_fleet(&set->redis, what, node);
 	redis_names_fleet(&set->redis, "nodes", nodes);
