@@ -22,7 +22,6 @@
 #include "supervisor/fleet/fleet_observe.h"
 #include "supervisor/fleet/fleet_permit.h"
 #include "supervisor/fleet/leader.h"
-#include "supervisor/fleet/storm.h"
 
 struct supervisor;
 
@@ -40,10 +39,7 @@ struct fleet_summary {
 	uint64_t held;
 	uint64_t level;
 	double effective;
-	uint64_t storm_until_ms; /* by Redis' clock */
-	struct storm storm;	 /* but for when it began */
-	uint64_t announced_ms;	 /* by Redis' clock: the last death of those
-				  * whose clients it is for */
+	struct storm_notice storm;
 	uint64_t at_ms;
 	uint64_t expired; /* nodes without a lease */
 	char hold[24];

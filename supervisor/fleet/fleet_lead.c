@@ -55,18 +55,15 @@ fleet_lead_begin(struct fleet *fleet)
 	fleet_bury_clear(fleet);
 	fleet_members_clear(&lead->members);
 	memset(&lead->purge, 0, sizeof(lead->purge));
-	memset(&lead->storm, 0, sizeof(lead->storm));
 	failover_begin(&lead->failover,
 	    strcmp(fleet->summary.hold, failover_hold_name(FAILOVER_MASS)) ==
 		0);
 	lead->has_history = false;
 	lead->is_reading = false;
 	/* A storm that the leader before us announced goes on. */
-	if (fleet->summary.storm_until_ms > fleet_redis_ms(fleet, now))
-		storm_resume(&lead->storm, &fleet->summary.storm,
-		    fleet->summary.storm_until_ms - fleet_redis_ms(fleet, now),
-		    now);
-	lead->announced_ms = fleet->summary.announced_ms;
+	storm_resume(&lead->storm, &fleet->summary.storm,
+	    fleet_redis_ms(fleet, now), now);
+	lead->announced_ms = fleet->summary.storm.announced_ms;
 	lead->begun_ms = now;
 	fleet_limits_begin(&lead->limits, fleet->summary.held,
 	    fleet->summary.is_known ? fleet->summary.level : UINT64_MAX, now);

@@ -274,7 +274,7 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	summary->epoch = number_at(reply, 2);
 	summary->held = number_at(reply, 3);
 	summary->level = number_at(reply, 4);
-	summary->storm_until_ms = number_at(reply, 5);
+	summary->storm.until_ms = number_at(reply, 5);
 	summary->at_ms = number_at(reply, 7);
 	copy_at(reply, 6, summary->hold, sizeof(summary->hold));
 	copy_at(reply, 11, summary->leader, sizeof(summary->leader));
@@ -285,7 +285,7 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	summary->storm.window_ms = number_at(reply, 16);
 	summary->storm.displaced = number_at(reply, 17);
 	summary->storm.spare = real_at(reply, 18);
-	summary->announced_ms = number_at(reply, 19);
+	summary->storm.announced_ms = number_at(reply, 19);
 	fleet_apply(fleet->sup);
 }
 

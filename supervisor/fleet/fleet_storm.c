@@ -39,9 +39,9 @@ fleet_storm_left_ms(const struct supervisor *sup)
 	if (fleet == NULL)
 		return 0;
 	now = fleet_redis_ms(fleet, clock_mono_ms());
-	if (fleet->summary.storm_until_ms <= now)
+	if (fleet->summary.storm.until_ms <= now)
 		return 0;
-	left = fleet->summary.storm_until_ms - now;
+	left = fleet->summary.storm.until_ms - now;
 	return left < STORM_WINDOW_MAX_MS ? left : STORM_WINDOW_MAX_MS;
 }
 

@@ -5,6 +5,7 @@
 #include "supervisor/fleet/storm.h"
 
 #include <math.h>
+#include <string.h>
 
 double
 storm_spare(const struct storm_survivor *survivors, size_t count,
@@ -102,17 +103,22 @@ storm_add_late(struct storm *storm, uint64_t displaced, double spare,
 }
 
 void
-storm_resume(struct storm *storm, const struct storm *announced,
-    uint64_t left_ms, uint64_t now_ms)
+storm_resume(struct storm *storm, const struct storm_notice *notice,
+    uint64_t redis_ms, uint64_t now_ms)
 {
-	uint64_t left = left_ms < STORM_WINDOW_MAX_MS ? left_ms :
-							STORM_WINDOW_MAX_MS;
+	uint64_t left;
 
-	*storm = *announced;
-	storm->displaced = left < announced->window_ms ?
-	    part_of(announced->displaced, left, announced->window_ms) :
-	    announced->displaced;
+	memset(storm, 0, sizeof(*storm));
+	if (notice->until_ms <= redis_ms)
+		return;
+	left = notice->until_ms - redis_ms;
+	if (left > STORM_WINDOW_MAX_MS)
+		left = STORM_WINDOW_MAX_MS;
+	storm->displaced = left < notice->window_ms ?
+	    part_of(notice->displaced, left, notice->window_ms) :
+	    notice->displaced;
 	storm->window_ms = left;
+	storm->spare = notice->spare;
 	storm->started_ms = now_ms > 0 ? now_ms : 1;
 }
 

@@ -50,10 +50,19 @@ void storm_add(struct storm *storm, uint64_t displaced, double spare,
 bool storm_add_late(struct storm *storm, uint64_t displaced, double spare,
     uint64_t min_window_ms, uint64_t past_ms, uint64_t now_ms);
 
-/* One that somebody else has announced goes on, for left_ms of its window. What
- * cannot be is cut to what can. */
-void storm_resume(struct storm *storm, const struct storm *announced,
-    uint64_t left_ms, uint64_t now_ms);
+/* A storm as the leader publishes it, by the clock of Redis. */
+struct storm_notice {
+	uint64_t until_ms;
+	uint64_t window_ms;
+	uint64_t displaced;
+	double spare;
+	uint64_t announced_ms; /* when the last node died that it is for */
+};
+
+/* One that somebody else has announced goes on, unless it is over.  What cannot
+ * be is cut to what can. */
+void storm_resume(struct storm *storm, const struct storm_notice *notice,
+    uint64_t redis_ms, uint64_t now_ms);
 
 /* Milliseconds to the end of the window, 0 outside of one. */
 uint64_t storm_left_ms(const struct storm *storm, uint64_t now_ms);

@@ -123,10 +123,13 @@ static void
 test_resume(void **state)
 {
 	struct storm storm = { 0 }, next;
+	struct storm_notice notice = { 0 };
 
 	(void)state;
 	storm_add(&storm, 1000, 100, 1000, 5000);
-	storm_resume(&next, &storm, 7500, 1000);
+	notice = (struct storm_notice){ 910000, storm.window_ms,
+		storm.displaced, storm.spare, 900000 };
+	storm_resume(&next, &notice, 902500, 1000);
 	assert_int_equal(storm_left_ms(&next, 1000), 7500);
 	assert_int_equal(storm_outstanding(&next, 1000), 750);
 	assert_int_equal(storm_outstanding(&next, 6000), 250);
@@ -134,13 +137,16 @@ test_resume(void **state)
 	storm_add(&next, 1000, 10, 1000, 1000);
 	assert_int_equal(next.displaced, storm.displaced);
 	assert_int_equal(next.window_ms, storm.window_ms);
+	storm_resume(&next, &notice, 910000, 1000);
+	assert_int_equal(storm_left_ms(&next, 1000), 0);
 	/* The clock of Redis has been set back by a day. */
-	storm_resume(&next, &storm, 86400000, 1000);
+	notice.until_ms += 86400000;
+	storm_resume(&next, &notice, 902500, 1000);
 	assert_int_equal(next.window_ms, STORM_WINDOW_MAX_MS);
-	assert_int_equal(next.displaced, storm.displaced);
+	assert_int_equal(next.displaced, 1000);
 	/* One that says nothing of itself. */
-	storm = (struct storm){ 0 };
-	storm_resume(&next, &storm, 5000, 0);
+	notice = (struct storm_notice){ .until_ms = 910000 };
+	storm_resume(&next, &notice, 905000, 0);
 	assert_int_equal(storm_left_ms(&next, 0), 5000);
 	assert_int_equal(storm_outstanding(&next, 0), 0);
 }
