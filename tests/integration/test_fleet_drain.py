@@ -86,7 +86,7 @@ def test_as_many_as_fit(fleet, redis):
     assert sum(int(entry.split()[1])
                for entry in entries(redis).values()) <= 6
     waits = next(node for node in nodes[:3] if lease(node) == "waiting")
-    assert shown(waits)["held"] == 12
+    wait_until(lambda: shown(waits)["held"] == 12, 20)
     next(node for node in nodes if lease(node) == "held").ctl("undrain")
     wait_until(lambda: lease(waits) == "held", 20)
     assert len(entries(redis)) == 2
