@@ -67,6 +67,8 @@ class Flock:
         self.severed = []  # (when, bird, node)
         self.refused = 0
         self.left = []  # those closed with a close frame, likewise
+        self.dark = None  # a node that is off, and nobody notices
+        self.unaware = []
         self.selector = selectors.DefaultSelector()
         self.lock = threading.Lock()
         self.stops = False
@@ -101,6 +103,20 @@ class Flock:
         """The load balancer has seen that it is not there."""
         with self.lock:
             self.nodes.pop(id(node), None)
+
+    def power_off(self, node):
+        """Its clients hear nothing, as if no packet said that it is gone."""
+        with self.lock:
+            self.dark = node
+        self.down(node)
+
+    def notice(self, nodes):
+        """Now they do, all at once; each finds a place on one of these."""
+        with self.lock:
+            self.dark = None
+            self.nodes = {id(node): node for node in nodes}
+            for bird, was_open in self.unaware:
+                self.come_back(bird, was_open)
 
     def up(self, node):
         with self.lock:
@@ -196,7 +212,10 @@ class Flock:
             self.severed.append((now, bird, bird.node))
             bird.lost_at, bird.back_at = now, None
         self.drop(bird)
-        self.come_back(bird, was_open)
+        if bird.node is self.dark:
+            self.unaware.append((bird, was_open))
+        else:
+            self.come_back(bird, was_open)
 
     def on_answer(self, bird):
         head, found, rest = bird.buffer.partition(b"\r\n\r\n")
