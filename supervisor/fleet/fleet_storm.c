@@ -26,7 +26,7 @@ fleet_storm_recall(struct fleet *fleet)
 
 	/* By our clock, which is all we know of that of Redis. */
 	if (left > 0 && left <= STORM_WINDOW_MAX_MS)
-		fleet->summary.storm_until_ms =
+		fleet->summary.storm.until_ms =
 		    fleet_redis_ms(fleet, clock_mono_ms()) + left;
 }
 
