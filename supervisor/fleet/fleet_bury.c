@@ -7,10 +7,12 @@
  * node suspect, with its routes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "proto/redis_names.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/fleet/fleet_storm.h"
@@ -231,22 +233,57 @@ fleet_bury_probe(struct fleet *fleet, struct fleet_member *member)
 	    member->incarnation, on_probed);
 }
 
+struct forgotten {
+	struct fleet *fleet; /* borrowed */
+	uint64_t redis_ms;
+	char node[128];
+};
+
+/* Nobody reads what is in its inbox, or ever will. */
+static void
+on_forgotten(const struct redisReply *reply, enum redis_fault fault, void *arg)
+{
+	struct forgotten *one = arg;
+	struct fleet *fleet = one->fleet;
+	char key[REDIS_NAMES_MAX];
+
+	if (fault == REDIS_FAULT_NONE && redis_reply_integer(reply, 0) == 1 &&
+	    !fleet->is_leaving) {
+		redis_names_inbox(&fleet->sup->conf.settings.redis, one->node,
+		    key);
+		fleet_args_eval(&fleet->args, fleet_script_uninbox, 1);
+		fleet_args_text(&fleet->args, key);
+		fleet_args_number(&fleet->args, one->redis_ms);
+		(void)!fleet_send(fleet, NULL, NULL);
+	}
+	free(one);
+}
+
 void
 fleet_bury_forget(struct fleet *fleet, struct fleet_member *member)
 {
+	struct forgotten *one = calloc(1, sizeof(*one));
 	struct fleet_args *args = &fleet->args;
-	char node[160];
+	char node[160], mark[160];
 
+	if (one == NULL)
+		return; /* with the next reading */
+	one->fleet = fleet;
+	one->redis_ms = fleet->lead.redis_ms;
+	(void)snprintf(one->node, sizeof(one->node), "%s", member->id);
 	(void)snprintf(node, sizeof(node), "node:%s", member->id);
-	fleet_args_eval(args, fleet_script_forget, 4);
+	(void)snprintf(mark, sizeof(mark), "routes:%s", member->id);
+	fleet_args_eval(args, fleet_script_forget, 5);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, node);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "events");
+	fleet_key(fleet, mark);
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_hex(args, member->incarnation);
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
 	/* The next reading shows whether it is gone. */
-	(void)!fleet_send(fleet, NULL, NULL);
+	if (fleet_send(fleet, on_forgotten, one) != 0)
+		free(one);
 }

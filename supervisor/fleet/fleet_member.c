@@ -214,13 +214,25 @@ fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
 }
 
 bool
+fleet_member_has_stale(const struct fleet_member *member, uint64_t redis_ms)
+{
+	if (member->is_purged)
+		return false;
+	return member->state == MEMBER_DEAD ||
+	    (member->state == MEMBER_LEFT && redis_ms >= expiry_of(member));
+}
+
+bool
 fleet_member_is_over(const struct fleet_member *member, uint64_t redis_ms)
 {
 	/* One that lives writes its lease again within a second. */
 	if (member->is_lost)
 		return redis_ms >= expiry_of(member);
-	return member->state == MEMBER_DEAD && member->is_purged &&
-	    redis_ms > member->dead_ms + FORGET_MS;
+	if (!member->is_purged)
+		return false;
+	return member->state == MEMBER_LEFT ||
+	    (member->state == MEMBER_DEAD &&
+		redis_ms > member->dead_ms + FORGET_MS);
 }
 
 /* What the leader before us, or nobody, has concluded. */

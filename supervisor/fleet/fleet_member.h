@@ -37,7 +37,7 @@ struct fleet_member {
 	double best;	/* that it has been seen doing */
 	enum member_state said;
 	bool is_lost;	  /* Redis has its name alone: said is no word of its */
-	bool is_purged;	  /* dead, and no route to it is left */
+	bool is_purged;	  /* dead or left, and no route to it is left */
 	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
 	enum member_state state;
@@ -81,6 +81,10 @@ enum member_event fleet_member_event(const struct fleet_member *member,
  * dead: after ten leases it has nothing to do with who goes missing now.
  */
 bool fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
+    uint64_t redis_ms);
+/* Are its routes to be purged?  One that has left has done that itself, if all
+ * went well; its lease is the time that its relay has for it. */
+bool fleet_member_has_stale(const struct fleet_member *member,
     uint64_t redis_ms);
 /* May the leader take it off the list? */
 bool fleet_member_is_over(const struct fleet_member *member, uint64_t redis_ms);

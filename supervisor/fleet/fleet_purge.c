@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Deletes the routes to dead nodes, one node at a time, in batches.  Before
- * each batch Redis is asked whether the node is still dead and we still lead:
+ * Deletes the routes to nodes that are dead, or that have left without doing so
+ * themselves, one node at a time, in batches.  Before each batch Redis is asked
+ * whether the node is still gone and we still lead:
  * one that has come back is told to write its routes anew.  A route that leads
  * elsewhere meanwhile is left alone.  Answers may be old when we see them: a
  * leader that stood still stops where it is, and another one does the rest.
@@ -52,7 +53,7 @@ give_up(struct fleet *fleet)
 }
 
 static struct fleet_member *
-dead_one(const struct fleet *fleet)
+next_one(const struct fleet *fleet)
 {
 	const struct fleet_members *members = &fleet->lead.members;
 	size_t i;
@@ -60,7 +61,7 @@ dead_one(const struct fleet *fleet)
 	for (i = 0; i < members->count; i++) {
 		struct fleet_member *member = &members->all[i];
 
-		if (member->state == MEMBER_DEAD && !member->is_purged)
+		if (fleet_member_has_stale(member, fleet->lead.redis_ms))
 			return member;
 	}
 	return NULL;
@@ -75,12 +76,24 @@ is_over(const struct fleet *fleet, enum redis_fault fault)
 }
 
 static void
+tell(struct fleet *fleet)
+{
+	const struct fleet_purge *purge = &fleet->lead.purge;
+	char text[160];
+
+	log_notice("routes_purged", NULL, log_text("node", purge->node),
+	    log_uint("routes", purge->routes));
+	(void)snprintf(text, sizeof(text), "node %s", purge->node);
+	supervisor_event(fleet->sup, "routes_purged", -1, NULL, text,
+	    (int64_t)purge->routes);
+}
+
+static void
 on_done(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct fleet *fleet = arg;
 	struct fleet_purge *purge = &fleet->lead.purge;
 	struct fleet_member *member;
-	char text[160];
 
 	if (fleet->is_leaving)
 		return;
@@ -90,11 +103,8 @@ on_done(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		member->is_purged = true;
 		purge->has_deleted = false; /* the mark is */
 		fleet->lead.routes_purged += purge->routes;
-		log_notice("routes_purged", NULL, log_text("node", purge->node),
-		    log_uint("routes", purge->routes));
-		(void)snprintf(text, sizeof(text), "node %s", purge->node);
-		supervisor_event(fleet->sup, "routes_purged", -1, NULL, text,
-		    (int64_t)purge->routes);
+		if (member->state == MEMBER_DEAD || purge->routes > 0)
+			tell(fleet);
 	}
 	give_up(fleet);
 	fleet_purge_tick(fleet);
@@ -240,7 +250,7 @@ on_batch(const struct redisReply *reply, enum redis_fault fault, void *arg)
 }
 
 static void
-on_still_dead(const struct redisReply *reply, enum redis_fault fault, void *arg)
+on_still_over(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	const struct settings_redis *set;
 	struct fleet *fleet = arg;
@@ -271,13 +281,13 @@ ask(struct fleet *fleet)
 	char node[160];
 
 	(void)snprintf(node, sizeof(node), "node:%s", purge->node);
-	fleet_args_eval(args, fleet_script_is_dead, 2);
+	fleet_args_eval(args, fleet_script_is_over, 2);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, node);
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_hex(args, purge->incarnation);
 	purge->pending = 0;
-	if (fleet_send(fleet, on_still_dead, fleet) != 0)
+	if (fleet_send(fleet, on_still_over, fleet) != 0)
 		give_up(fleet);
 }
 
@@ -285,7 +295,7 @@ void
 fleet_purge_tick(struct fleet *fleet)
 {
 	struct fleet_purge *purge = &fleet->lead.purge;
-	const struct fleet_member *member = dead_one(fleet);
+	const struct fleet_member *member = next_one(fleet);
 
 	if (purge->node[0] != '\0' || member == NULL)
 		return;

@@ -27,9 +27,9 @@ const char *const fleet_script_renew = NOW
     "redis.call('HDEL',KEYS[1],'purged','dead_at') "
     "redis.call('HSET',KEYS[1],'incarnation',ARGV[2],'state',ARGV[3],"
     "'lease',ARGV[4],'beat',now,unpack(ARGV,8)) "
-    "redis.call('PEXPIRE',KEYS[1],86400000) "
-    "if ARGV[3]=='left' then redis.call('ZREM',KEYS[2],ARGV[1]) "
-    "else redis.call('ZADD',KEYS[2],now,ARGV[1]) end "
+    /* Who is listed has a lease until the leader has taken it off. */
+    "redis.call('PERSIST',KEYS[1]) "
+    "redis.call('ZADD',KEYS[2],now,ARGV[1]) "
     "local s=redis.call('HMGET',KEYS[3],'epoch','held','level',"
     "'storm_until','hold','at','leader','paused','expired','missing',"
     "'effective','storm_window','displaced','storm_spare','announced') "
@@ -141,43 +141,70 @@ const char *const fleet_script_seen =
     "redis.call('HSET',KEYS[1],ARGV[1],ARGV[2]) "
     "redis.call('PEXPIRE',KEYS[1],ARGV[3]) return 1";
 
-#define IS_DEAD                                                                \
+#define IS_OVER                                                                \
 	"if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "             \
 	"local h=redis.call('HMGET',KEYS[2],'incarnation','state') "           \
-	"if h[1]~=ARGV[2] or h[2]~='dead' then return 0 end "
+	"if h[1]~=ARGV[2] or (h[2]~='dead' and h[2]~='left') then "            \
+	"return 0 end "
 
-const char *const fleet_script_is_dead = IS_DEAD "return 1";
+const char *const fleet_script_is_over = IS_OVER "return 1";
 
-const char *const fleet_script_purged = IS_DEAD
+/* One that left nothing behind is no news. */
+const char *const fleet_script_purged = IS_OVER
     "redis.call('HSET',KEYS[2],'purged','1') "
     "redis.call('DEL',KEYS[3]) "
+    "if h[2]=='left' and ARGV[4]=='0' then return 1 end "
     "redis.call('XADD',KEYS[4],'MAXLEN','~',10000,'*','kind',"
     "'routes_purged','node',ARGV[3],'incarnation',ARGV[2],'token',ARGV[1],"
     "'routes',ARGV[4]) "
     "return 1";
 
-const char *const fleet_script_forget =
+/* Dead since the beginning of time: nothing but its routes keeps it.  Of some
+ * only the name is left. */
+#define DISOWN                                                                 \
+	"local function disown(key,is_known) "                                 \
+	"  if not is_known then "                                              \
+	"    redis.call('DEL',key) "                                           \
+	"    redis.call('HSET',key,'incarnation','0000000000000000') "         \
+	"  end "                                                               \
+	"  redis.call('HSET',key,'state','dead','dead_at',0) "                 \
+	"end "
+
+const char *const fleet_script_forget = DISOWN
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
-    "local h=redis.call('HMGET',KEYS[2],'incarnation','state') "
-    "if h[1] and (h[1]~=ARGV[3] or h[2]~='dead') then return 0 end "
-    "redis.call('DEL',KEYS[2]) "
-    "if redis.call('ZREM',KEYS[3],ARGV[2])==0 then return 0 end "
+    "if not redis.call('ZSCORE',KEYS[3],ARGV[2]) then return 0 end "
+    "local h=redis.pcall('HMGET',KEYS[2],'incarnation','state','purged') "
+    "if not h[1] then disown(KEYS[2]) return 2 end "
+    "if h[1]~=ARGV[3] or h[3]~='1' or"
+    "  (h[2]~='dead' and h[2]~='left') then return 0 end "
+    "redis.call('DEL',KEYS[2],KEYS[5]) "
+    "redis.call('ZREM',KEYS[3],ARGV[2]) "
+    "if h[2]=='left' then return 1 end "
     "redis.call('XADD',KEYS[4],'MAXLEN','~',10000,'*','kind',"
     "'node_forgotten','node',ARGV[2],'text','by its leader '..ARGV[4]) "
     "return 1";
 
-/* Dead since the beginning of time: nothing but its routes keeps it. */
-const char *const fleet_script_disown = NOW
+/* Whoever writes there now expects it to be read: the node is coming back. */
+const char *const fleet_script_uninbox =
+    "local l=redis.pcall('XREVRANGE',KEYS[1],'+','-','COUNT',1) "
+    "if l.err or l[1] and"
+    "  tonumber(string.match(l[1][1],'%d+'))>=tonumber(ARGV[1]) then "
+    "  return 0 "
+    "end "
+    "return redis.call('DEL',KEYS[1])";
+
+const char *const fleet_script_disown = NOW DISOWN
     "if not redis.call('ZSCORE',KEYS[2],ARGV[1]) then "
     "  return 'no node of the fleet has this id' "
     "end "
-    "local h=redis.call('HMGET',KEYS[1],'incarnation','state','beat','lease') "
-    "if not h[1] then redis.call('ZREM',KEYS[2],ARGV[1]) return '' end "
+    "local h=redis.pcall('HMGET',KEYS[1],'incarnation','state','beat',"
+    "'lease') "
+    "if not h[1] then disown(KEYS[1]) return '' end "
     "if h[2]~='dead' and"
     "  now-(tonumber(h[3]) or 0)<(tonumber(h[4]) or 0) then "
     "  return 'it renews its lease' "
     "end "
-    "redis.call('HSET',KEYS[1],'state','dead','dead_at',0) return ''";
+    "disown(KEYS[1],true) return ''";
 
 const char *const fleet_script_unroute =
     "if redis.call('GET',KEYS[1])==ARGV[1] then "

@@ -65,15 +65,20 @@ extern const char *const fleet_script_ask;
 /* What it saw.  KEYS: seen; ARGV: id, what, how long that stands in ms. */
 extern const char *const fleet_script_seen;
 
-/* Is it still dead, and are we the leader?  KEYS: leader, node; ARGV: token,
- * incarnation.  1 or 0. */
-extern const char *const fleet_script_is_dead;
+/* Is it still dead, or has it left, and are we the leader?  KEYS: leader, node;
+ * ARGV: token, incarnation.  1 or 0. */
+extern const char *const fleet_script_is_over;
 /* No routes are left.  KEYS: leader, node, routes mark, events; ARGV:
  * token, incarnation, id, number of routes.  1 or 0. */
 extern const char *const fleet_script_purged;
-/* Takes it off the list, unless it has come back.  KEYS: leader, node, nodes,
- * events; ARGV: token, id, incarnation, our id.  1 or 0. */
+/* Takes it off the list, unless it has come back or has routes.  KEYS: leader,
+ * node, nodes, events, routes mark; ARGV: token, id, incarnation,
+ * our id.  1, 0, or 2: it had no lease, and is dead now, so that its routes are
+ * purged first. */
 extern const char *const fleet_script_forget;
+/* Deletes the inbox of one that is not listed any more.  KEYS: inbox; ARGV: by
+ * when that was known, by Redis' clock in ms.  1, or 0: it is in use. */
+extern const char *const fleet_script_uninbox;
 /* An operator knows that it is gone for good: declares it dead, and the leader
  * forgets it when its routes are purged.  KEYS: node, nodes; ARGV: id.  "", or
  * why not. */

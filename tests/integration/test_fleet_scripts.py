@@ -2,7 +2,7 @@
 """What the supervisor has Redis do, script by script, by a real Redis."""
 import pytest
 
-from fleet_scripts import run
+from fleet_scripts import SCRIPTS, run
 from redis_server import Redis
 
 LIFE = "00000000000000aa"
@@ -58,8 +58,9 @@ ACTS = {
              ["x", LIFE, "BEAT", "seen", "n0"]),
     "ask": (["leader", "asks"], ["x", f"{LIFE} n1", "10000"]),
     "purged": (["leader", "node:x", "routes:x", "events"], [LIFE, "x", "7"]),
-    "is_dead": (["leader", "node:x"], [LIFE]),
-    "forget": (["leader", "node:x", "nodes", "events"], ["x", LIFE]),
+    "is_over": (["leader", "node:x"], [LIFE]),
+    "forget": (["leader", "node:x", "nodes", "events", "routes:x"],
+               ["x", LIFE]),
 }
 
 
@@ -67,7 +68,8 @@ ACTS = {
 def test_only_the_leader_acts(redis, name):
     """By the whole token: another epoch, life or number does not do."""
     keys, args = ACTS[name]
-    beat = lease(redis, state="healthy" if name == "bury" else "dead")
+    beat = lease(redis, state="healthy" if name == "bury" else "dead",
+                 purged=int(name == "forget"))
     redis("SET", "{main}:routes:x", "r")
     args = [beat if word == "BEAT" else word for word in args]
     for holder in (None, "2" + TOKEN[1:], TOKEN[:-1], TOKEN + "0",
@@ -81,4 +83,91 @@ def test_only_the_leader_acts(redis, name):
     redis("SET", "{main}:leader", TOKEN)
     before = everything(redis)
     assert run(redis, name, keys, TOKEN, *args) == 1
-    assert (everything(redis) == before) == (name == "is_dead")
+    assert (everything(redis) == before) == (name == "is_over")
+
+
+def lead(redis, name, keys, *args):
+    redis("SET", "{main}:leader", TOKEN)
+    return run(redis, name, ["leader", *keys], TOKEN, *args)
+
+
+def renew(redis, name="x", state="healthy", life=LIFE, previous=""):
+    """As node x does; the first word of the answer."""
+    return run(redis, "renew",
+               [f"node:{name}", "nodes", "summary", "events", "asks",
+                f"routes:{name}"], name, life, state, 5000, 1, previous, "",
+               "peer", "127.0.0.1 8083")[0]
+
+
+FORGET = ["node:x", "nodes", "events", "routes:x"]
+
+
+def test_a_lease_does_not_expire(redis):
+    """Whoever holds the leader back, a day is soon over."""
+    assert renew(redis) == "ok"
+    redis("PEXPIRE", "{main}:node:x", 86400000)
+    assert renew(redis) == "ok"
+    assert redis("TTL", "{main}:node:x") == -1
+    # Nor does that of one which has left: it is on the list until the leader
+    # has seen to its routes.
+    assert renew(redis, state="left") == "ok"
+    assert redis("TTL", "{main}:node:x") == -1
+    assert redis("ZRANGE", "{main}:nodes", 0, -1) == ["x"]
+
+
+def test_purged_before_forgotten(redis):
+    for state, news in (("left", []), ("dead", ["node_forgotten"])):
+        lease(redis, state=state)
+        redis("SET", "{main}:routes:x", "r")
+        assert lead(redis, "forget", FORGET, "x", LIFE) == 0
+        assert lead(redis, "is_over", ["node:x"], LIFE) == 1
+        purge = ["node:x", "routes:x", "events"]
+        assert lead(redis, "purged", purge, LIFE, "x", 0) == 1
+        redis("DEL", "{main}:events")
+        redis("SET", "{main}:routes:x", "r")
+        assert lead(redis, "forget", FORGET, "x", LIFE[:-1] + "b") == 0
+        assert lead(redis, "forget", FORGET, "x", LIFE) == 1
+        assert [fields[1] for _, fields in
+                redis("XRANGE", "{main}:events", "-", "+")] == news
+        redis("DEL", "{main}:events")
+        assert redis("KEYS", "*") == ["{main}:leader"]
+    # Of one that renews neither is done.
+    lease(redis, purged=1)
+    assert lead(redis, "forget", FORGET, "x", LIFE) == 0
+    assert lead(redis, "purged", purge, LIFE, "x", 0) == 0
+    assert lead(redis, "is_over", ["node:x"], LIFE) == 0
+
+
+def test_name_without_a_lease(redis):
+    """By the leader, by an operator; by one whose lease is no hash, too."""
+    for broken in (False, True):
+        for name in ("forget", "disown"):
+            redis("DEL", "{main}:node:x")
+            redis("ZADD", "{main}:nodes", 1, "x")
+            if broken:
+                redis("SET", "{main}:node:x", "nonsense")
+            if name == "forget":
+                assert lead(redis, "forget", FORGET, "x", LIFE) == 2
+            else:
+                assert run(redis, "disown", ["node:x", "nodes"], "x") == ""
+            assert redis("HGETALL", "{main}:node:x") == [
+                "incarnation", "0" * 16, "state", "dead", "dead_at", "0"]
+            assert redis("ZSCORE", "{main}:nodes", "x")
+            assert lead(redis, "is_over", ["node:x"], "0" * 16) == 1
+    # The node itself is not told that it is dead, but routes that have been
+    # deleted since make it compare all.
+    assert renew(redis) == "ok"
+    assert lead(redis, "is_over", ["node:x"], "0" * 16) == 0
+    assert lead(redis, "forget", FORGET, "y", LIFE) == 0
+    assert run(redis, "disown", ["node:y", "nodes"], "y")
+
+
+def test_an_inbox_that_is_in_use(redis):
+    redis("XADD", "inbox:x", "5000-1", "m", "old")
+    key = ["EVAL", SCRIPTS["uninbox"], 1, "inbox:x"]
+    assert redis(*key, 5000) == 0
+    assert redis("XLEN", "inbox:x") == 1
+    assert redis(*key, 5001) == 1
+    assert redis("EXISTS", "inbox:x") == 0
+    redis("SET", "inbox:x", "nonsense")
+    assert redis(*key, 5001) == 0

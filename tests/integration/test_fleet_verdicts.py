@@ -7,11 +7,22 @@ from redis_server import free_port
 # pylint: disable=unused-import
 from test_fleet import events, fleet, leader_of, redis, shown, states
 from test_fleet_observer import beat, now_ms
+from wire import Client
 
 
 def deaths(redis, name):
     return [e for e in events(redis)
             if e["kind"] == "node_dead" and e["node"] == name]
+
+
+TRACES = ["user-route:c", "node-clients:ghost", "{main}:node:ghost",
+          "{main}:routes:ghost"]
+
+
+def list_route(redis, name):
+    """What its relay would have written, and nobody deletes."""
+    redis("HSET", f"node-clients:{name}", "c", "{}")
+    redis("SET", "user-route:c", name)
 
 
 def is_purged(redis, name):
@@ -161,8 +172,41 @@ def test_lease_that_redis_has_lost(fleet, redis):
     """A name without a lease goes; a node that lives writes it again."""
     nodes = fleet(2)
     beat(redis, "ghost")
+    list_route(redis, "ghost")
     wait_until(lambda: "ghost" in states(nodes[0]), 20)
     redis("DEL", "{main}:node:ghost", "{main}:node:n1")
     wait_until(lambda: states(nodes[0]) == {"n0": "healthy", "n1": "healthy"},
                30)
     assert not deaths(redis, "ghost") and not deaths(redis, "n1")
+    assert redis("EXISTS", *TRACES) == 0
+
+
+def test_who_leaves_something_behind(fleet, redis):
+    """A node that stops deletes its routes; the leader does what is left, and
+    says nothing of it where there is nothing."""
+    nodes = fleet(3)
+    leader = leader_of(nodes)
+    leaves = next(node for node in nodes if node is not leader)
+    name = leaves.settings["node.id"]
+    clients = [Client(leaves, f"c{i}") for i in range(20)]
+    clients[0].socket.setblocking(False)  # mute: it never answers a close
+    wait_until(lambda: redis("HLEN", f"node-clients:{name}") == 20, 20)
+    list_route(redis, name)
+    beat(redis, "ghost", state="left", lease=500)
+    leaves.stop()
+    redis("XADD", f"inbox:{name}", "*", "m", "nobody reads this")
+    wait_until(lambda: set(states(leader)) == {
+        node.settings["node.id"] for node in nodes if node is not leaves}, 30)
+    assert redis("KEYS", "user-route:*") == []
+    traces = [f"node-clients:{name}", f"inbox:{name}",
+              f"{{main}}:routes:{name}", f"{{main}}:node:{name}"]
+    wait_until(lambda: redis("EXISTS", *traces) == 0, 20)
+    assert redis("ZCARD", "{main}:nodes") == 2
+    assert not deaths(redis, name)
+    told = {(e["kind"], e["node"]) for e in events(redis)}
+    assert ("routes_purged", name) in told
+    assert not {("routes_purged", "ghost"), ("node_forgotten", "ghost"),
+                ("node_forgotten", name)} & told
+    assert not [e for e in events(redis) if e["kind"] == "storm_announced"]
+    for client in clients:
+        client.close()

@@ -189,6 +189,31 @@ test_who_is_forgotten(void **state)
 	/* By an operator. */
 	fleet_member_set(&member, "dead_at", "0");
 	assert_true(fleet_member_is_over(&member, 3600001));
+	/* Who has left waits for nothing but that. */
+	fleet_member_set(&member, "purged", "0");
+	member.state = MEMBER_LEFT;
+	assert_false(fleet_member_is_over(&member, 99999999));
+	fleet_member_set(&member, "purged", "1");
+	assert_true(fleet_member_is_over(&member, 100000));
+}
+
+/* The lease is over at 105000: until then a relay may still be at it. */
+static void
+test_whose_routes_are_stale(void **state)
+{
+	struct fleet_member member = lease();
+
+	(void)state;
+	assert_false(fleet_member_has_stale(&member, 99999999));
+	member.state = MEMBER_SUSPECT;
+	assert_false(fleet_member_has_stale(&member, 99999999));
+	member.state = MEMBER_LEFT;
+	assert_false(fleet_member_has_stale(&member, 104999));
+	assert_true(fleet_member_has_stale(&member, 105000));
+	member.state = MEMBER_DEAD;
+	assert_true(fleet_member_has_stale(&member, 100000));
+	fleet_member_set(&member, "purged", "1");
+	assert_false(fleet_member_has_stale(&member, 105000));
 }
 
 static void
@@ -341,6 +366,7 @@ main(void)
 		cmocka_unit_test(test_same_life_goes_on),
 		cmocka_unit_test(test_who_is_missing),
 		cmocka_unit_test(test_who_is_forgotten),
+		cmocka_unit_test(test_whose_routes_are_stale),
 		cmocka_unit_test(test_nonsense_changes_nothing),
 		cmocka_unit_test(test_published_and_read),
 		cmocka_unit_test(test_lists_that_are_none),

@@ -39,9 +39,8 @@ static const char extend[] =
     "    now-(tonumber(h[3]) or 0)<(tonumber(h[4]) or 0) then return 0 end "
     "  redis.call('DEL',KEYS[1]) "
     "  redis.call('HSET',KEYS[1],'incarnation',ARGV[2],unpack(ARGV,3)) "
-    "  redis.call('PEXPIRE',KEYS[1],86400000) "
     "end "
-    "redis.call('HSET',KEYS[1],'beat',now) "
+    "redis.call('HSET',KEYS[1],'beat',now) redis.call('PERSIST',KEYS[1]) "
     "redis.call('ZADD',KEYS[2],now,ARGV[1]) return 1";
 
 void
