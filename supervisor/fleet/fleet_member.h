@@ -47,7 +47,8 @@ struct fleet_member {
 	char observer[128]; /* "": nobody has been asked about it */
 	uint64_t asked_ms;  /* our clock */
 	enum member_seen seen;
-	bool is_disputed; /* and that has been told */
+	bool is_disputed;	/* and that has been told */
+	uint64_t purge_next_ms; /* our clock: it could not be purged */
 };
 
 struct fleet_members {

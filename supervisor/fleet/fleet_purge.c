@@ -22,6 +22,8 @@
 #define BATCH		 1000u
 #define UNLIST		 50u /* of FLEET_ARGS_MAX words */
 #define REDIS_CLIENT_MAX 100u
+/* One that Redis does not let us purge has its next turn so much later. */
+#define RETRY_MS 30000u
 
 static void ask(struct fleet *fleet);
 
@@ -52,16 +54,33 @@ give_up(struct fleet *fleet)
 	purge->node[0] = '\0';
 }
 
+/* Nothing is wrong with the link, and it will be so again next time. */
+static void
+postpone(struct fleet *fleet, enum redis_fault fault, const char *error)
+{
+	struct fleet_member *member = fleet_members_find(&fleet->lead.members,
+	    fleet->lead.purge.node);
+
+	if (fault == REDIS_FAULT_LOST || member == NULL)
+		return;
+	member->purge_next_ms = clock_mono_ms() + RETRY_MS;
+	log_warn("purge_failed", "others first, then again",
+	    log_text("node", member->id),
+	    log_text("answer", error == NULL ? "nonsense" : error));
+}
+
 static struct fleet_member *
 next_one(const struct fleet *fleet)
 {
 	const struct fleet_members *members = &fleet->lead.members;
+	uint64_t now = clock_mono_ms();
 	size_t i;
 
 	for (i = 0; i < members->count; i++) {
 		struct fleet_member *member = &members->all[i];
 
-		if (fleet_member_has_stale(member, fleet->lead.redis_ms))
+		if (now >= member->purge_next_ms &&
+		    fleet_member_has_stale(member, fleet->lead.redis_ms))
 			return member;
 	}
 	return NULL;
@@ -153,10 +172,11 @@ on_deleted(const struct redisReply *reply, enum redis_fault fault, void *arg)
 
 	if (fleet->is_leaving || purge->node[0] == '\0')
 		return;
-	if (fault != REDIS_FAULT_NONE)
-		purge->has_failed = true;
-	else
+	if (fault == REDIS_FAULT_NONE)
 		purge->routes += (uint64_t)redis_reply_integer(reply, 0);
+	else if (!purge->has_failed)
+		postpone(fleet, fault, redis_reply_error(reply));
+	purge->has_failed |= fault != REDIS_FAULT_NONE;
 	if (--purge->pending == 0)
 		end_batch(fleet);
 }
@@ -164,8 +184,8 @@ on_deleted(const struct redisReply *reply, enum redis_fault fault, void *arg)
 static void
 on_unlisted(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
-	(void)reply;
-	on_deleted(NULL, fault, arg);
+	/* Its number is none of routes. */
+	on_deleted(fault == REDIS_FAULT_NONE ? NULL : reply, fault, arg);
 }
 
 static void
@@ -226,8 +246,13 @@ on_batch(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	const char *cursor = redis_reply_text(redis_reply_at(reply, 0), NULL);
 	size_t i, count = redis_reply_count(pairs);
 
-	if (is_over(fleet, fault) || cursor == NULL ||
+	if (cursor == NULL ||
 	    parse_u64(cursor, 0, UINT64_MAX, &purge->cursor) != 0) {
+		postpone(fleet, fault, redis_reply_error(reply));
+		give_up(fleet);
+		return;
+	}
+	if (is_over(fleet, fault)) {
 		give_up(fleet);
 		return;
 	}

@@ -206,6 +206,7 @@ const char *const fleet_script_disown = NOW DISOWN
     "end "
     "disown(KEYS[1],true) return ''";
 
+/* What is no string is no route of ours. */
 const char *const fleet_script_unroute =
-    "if redis.call('GET',KEYS[1])==ARGV[1] then "
+    "if redis.pcall('GET',KEYS[1])==ARGV[1] then "
     "return redis.call('DEL',KEYS[1]) end return 0";

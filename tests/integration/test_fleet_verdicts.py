@@ -181,6 +181,24 @@ def test_lease_that_redis_has_lost(fleet, redis):
     assert redis("EXISTS", *TRACES) == 0
 
 
+def test_one_that_cannot_be_purged(fleet, redis):
+    """Somebody has written something else in its place: the others have their
+    turn, and a route that is none costs nothing."""
+    node, = fleet(1)
+    redis("SET", "node-clients:broken", "nonsense")
+    redis("HSET", "node-clients:ghost", "c", "{}", "d", "{}")
+    redis("SET", "user-route:c", "ghost")
+    redis("RPUSH", "user-route:d", "nonsense")
+    for name in ("broken", "ghost"):
+        beat(redis, name, state="dead")
+    wait_until(lambda: is_purged(redis, "ghost"), 20)
+    assert redis("EXISTS", "user-route:c", "node-clients:ghost") == 0
+    assert redis("TYPE", "user-route:d") == "list"
+    assert not is_purged(redis, "broken")
+    assert node.log().count("event=purge_failed") == 1
+    assert "WRONGTYPE" in node.log()
+
+
 def test_who_leaves_something_behind(fleet, redis):
     """A node that stops deletes its routes; the leader does what is left, and
     says nothing of it where there is nothing."""
