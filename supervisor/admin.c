@@ -70,6 +70,9 @@ on_readyz(struct evhttp_request *request, void *arg)
 	if (fleet_is_cut_off(sup))
 		snprintf(text + len, sizeof(text) - (size_t)len,
 		    "; cut off from Redis\n");
+	else if (fleet_is_taken(sup))
+		snprintf(text + len, sizeof(text) - (size_t)len,
+		    "; another node has this node.id\n");
 	else if (fleet_is_deaf(sup, &path))
 		snprintf(text + len, sizeof(text) - (size_t)len,
 		    "; deaf: nothing comes by the node's %s\n",

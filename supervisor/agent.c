@@ -49,6 +49,8 @@ say(char out[LINE_PORT_MAX], void *arg)
 
 	if (fleet_is_cut_off(sup))
 		agent.reason = "cut_off";
+	else if (fleet_is_taken(sup))
+		agent.reason = "id_taken";
 	else if (fleet_is_deaf(sup, &path))
 		agent.reason = "deaf";
 

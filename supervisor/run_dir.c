@@ -16,6 +16,8 @@
 
 #define LOCK_NAME "lock"
 #define PID_NAME  "holdfastd.pid"
+/* Another file than the run directory's lock: the folders may be one. */
+#define STATE_LOCK_NAME "state.lock"
 
 int
 run_dir_make(const char *path)
@@ -50,21 +52,12 @@ run_dir_path(const struct run_dir *dir, const char *name, char *out,
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-int
-run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
+static int
+lock_file(const char *name, int *out_fd, pid_t *out_holder)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char name[512];
 	int fd, rc;
 
-	rc = run_dir_make(path);
-	if (rc != 0)
-		return rc;
-	snprintf(dir->path, sizeof(dir->path), "%s", path);
-	dir->lock = -1;
-	rc = run_dir_path(dir, LOCK_NAME, name, sizeof(name));
-	if (rc != 0)
-		return rc;
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return -errno;
@@ -77,11 +70,41 @@ run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
 		fd_close(&fd);
 		return rc;
 	}
-	dir->lock = fd;
+	*out_fd = fd;
+	return 0;
+}
+
+int
+run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
+{
+	char name[512];
+	int rc;
+
+	rc = run_dir_make(path);
+	if (rc != 0)
+		return rc;
+	snprintf(dir->path, sizeof(dir->path), "%s", path);
+	dir->lock = -1;
+	rc = run_dir_path(dir, LOCK_NAME, name, sizeof(name));
+	if (rc == 0)
+		rc = lock_file(name, &dir->lock, out_holder);
+	if (rc != 0)
+		return rc;
 	/* A pid file that is there names a dead process. */
 	if (run_dir_path(dir, PID_NAME, name, sizeof(name)) == 0)
 		(void)unlink(name);
 	return 0;
+}
+
+int
+run_dir_lock_state(const char *path, int *out_fd, pid_t *out_holder)
+{
+	char name[512];
+	int len = snprintf(name, sizeof(name), "%s/" STATE_LOCK_NAME, path);
+
+	if (len < 0 || (size_t)len >= sizeof(name))
+		return -ENAMETOOLONG;
+	return lock_file(name, out_fd, out_holder);
 }
 
 int

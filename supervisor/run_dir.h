@@ -22,6 +22,9 @@ void run_dir_let_go(struct run_dir *dir);
 /* Removes the pid file and unlocks. */
 void run_dir_close(struct run_dir *dir);
 
+/* Locks a state directory that is there, as above; *out_fd is the caller's. */
+int run_dir_lock_state(const char *path, int *out_fd, pid_t *out_holder);
+
 /* Replaces a file in one step: whoever reads it finds the old one or the new
  * one, whole. */
 int run_dir_store(struct run_dir *dir, const char *name, const void *data,

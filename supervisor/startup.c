@@ -45,6 +45,36 @@ open_programs(struct supervisor *sup)
 	return 0;
 }
 
+/* A member of a fleet is known by what it keeps there: a second one would be
+ * taken for the first. */
+static int
+lock_state_dir(struct supervisor *sup, uint64_t until)
+{
+	const struct settings *set = &sup->conf.settings;
+	pid_t holder = 0;
+	int rc;
+
+	if (set->redis.url[0] == '\0')
+		return 0;
+	do {
+		rc = run_dir_lock_state(set->node.state_dir, &sup->state_lock,
+		    &holder);
+	} while (rc == -EBUSY && sup->successor.state != SUCCESSOR_NONE &&
+	    clock_mono_ms() < until && poll(NULL, 0, 10) == 0);
+	if (rc == -EBUSY) {
+		log_error("state_dir_in_use",
+		    "another holdfastd runs with this node.state_dir",
+		    log_text("state_dir", set->node.state_dir),
+		    log_int("holder_pid", holder));
+		return rc;
+	}
+	if (rc != 0)
+		log_warn("state_dir_unlocked",
+		    "a second node with it would not be found out",
+		    log_text("state_dir", set->node.state_dir), log_errno(rc));
+	return 0;
+}
+
 static int
 open_run_dir(struct supervisor *sup)
 {
@@ -71,7 +101,7 @@ open_run_dir(struct supervisor *sup)
 	if (rc != 0)
 		return failed("state_dir_failed",
 		    "node.state_dir cannot be used", set->node.state_dir, rc);
-	return 0;
+	return lock_state_dir(sup, until);
 }
 
 static int

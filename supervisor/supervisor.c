@@ -51,7 +51,7 @@ supervisor_is_ready(const struct supervisor *sup)
 
 	return sup->lifecycle.state == LIFECYCLE_READY &&
 	    supervisor_all_serve(sup) && !fleet_is_cut_off(sup) &&
-	    !fleet_is_deaf(sup, &path);
+	    !fleet_is_taken(sup) && !fleet_is_deaf(sup, &path);
 }
 
 void
@@ -158,6 +158,7 @@ supervisor_init(struct supervisor *sup, struct node_conf *conf,
 	sup->conf = *conf;
 	sup->node_fd = sup->gateway_settings = sup->relay_settings = -1;
 	sup->run_dir.lock = sup->signals.fd = sup->init_fd = -1;
+	sup->state_lock = -1;
 	sup->started_ms = clock_mono_ms();
 	listener_set_init(&sup->listeners);
 	claims_init(&sup->claims);
@@ -211,6 +212,7 @@ supervisor_clear(struct supervisor *sup)
 	fd_close(&sup->relay_settings);
 	worker_programs_close(&sup->programs);
 	run_dir_close(&sup->run_dir);
+	fd_close(&sup->state_lock);
 	event_log_clear(&sup->events);
 	node_conf_clear(&sup->conf);
 	if (sup->base != NULL) {

@@ -163,8 +163,12 @@ on_no_answer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* Somebody had our id: his lease has run out by now, or he renews it
-	 * and we have been told so. */
+	/* Somebody had our id, and may have it still: only Redis knows. */
+	if (fleet->place == FLEET_TAKEN) {
+		log_warn("node_id_waits", "Redis has to say whose it is",
+		    log_text("redis", redis_link_problem(fleet->link)));
+		return;
+	}
 	log_warn("fleet_unheard", "the node starts without it",
 	    log_text("redis", redis_link_problem(fleet->link)));
 	fleet_lease_admit(fleet);
@@ -351,6 +355,12 @@ fleet_apply_settings(struct supervisor *sup)
 		    (uint32_t)set->connect_timeout_ms,
 		    (uint32_t)set->command_timeout_ms,
 		    (uint32_t)set->ping_interval_ms);
+}
+
+bool
+fleet_is_taken(const struct supervisor *sup)
+{
+	return sup->fleet != NULL && sup->fleet->place == FLEET_TAKEN;
 }
 
 void

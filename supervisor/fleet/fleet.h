@@ -61,9 +61,10 @@ struct fleet {
 	bool is_waiting; /* slots are not started yet */
 	bool is_rejoining;
 	bool is_leaving;
-	bool is_told;	 /* that Redis is away */
-	bool is_refused; /* the holder of our id has been seen alive */
-	uint64_t taken_beat_ms;
+	bool is_told;		 /* that Redis is away */
+	bool is_refused;	 /* the holder of our id has been seen alive */
+	uint64_t taken_beat_ms;	 /* of the lease that has our id */
+	uint64_t taken_since_ms; /* our clock: that beat has been seen since */
 	bool is_renewing;
 	uint64_t renew_sent_ms;
 	uint64_t renew_next_ms;
@@ -103,6 +104,8 @@ void fleet_apply_settings(struct supervisor *sup);
 uint32_t fleet_capacity(const struct supervisor *sup, uint32_t possible);
 /* Cut off from a fleet that goes on without us? */
 bool fleet_is_cut_off(const struct supervisor *sup);
+/* Has another node our id? */
+bool fleet_is_taken(const struct supervisor *sup);
 /* The fleet's limits, its storm, or that we are cut off from it: into the
  * node's memory, where the gateways see it. */
 void fleet_apply(struct supervisor *sup);

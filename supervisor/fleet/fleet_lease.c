@@ -25,6 +25,8 @@
 /* The list of members is the larger part: every second time. */
 #define MEMBERS_EVERY 2u
 #define INCARNATION   "incarnation"
+/* The relay stands in for a supervisor within less. */
+#define STILL_MS 3500u
 
 /* In state_dir: so that our next life knows that it is not somebody else. */
 static int
@@ -184,29 +186,18 @@ on_refused(struct fleet *fleet)
 	lifecycle_stop(fleet->sup, false);
 }
 
-/* Should Redis go away meanwhile, the start does not wait for ever. */
-static void
-wait_for_its_end(struct fleet *fleet)
-{
-	uint64_t ms = fleet->sup->conf.settings.fleet.membership.lease_ms +
-	    2 * RENEW_MS;
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000) };
-
-	(void)event_add(fleet->refusal, &tv);
-}
-
 /* Somebody has our id.  One who renews his lease lives; an old lease ends. */
 static void
-on_taken(struct fleet *fleet, uint64_t beat_ms)
+on_taken(struct fleet *fleet, uint64_t beat_ms, uint64_t now_ms)
 {
 	bool has_renewed = fleet->taken_beat_ms != 0 &&
 	    beat_ms != fleet->taken_beat_ms;
 	bool is_first = fleet->place != FLEET_TAKEN;
 
 	fleet->place = FLEET_TAKEN;
+	if (fleet->taken_beat_ms != beat_ms)
+		fleet->taken_since_ms = now_ms;
 	fleet->taken_beat_ms = beat_ms;
-	if (fleet->is_waiting && is_first)
-		wait_for_its_end(fleet);
 	if (has_renewed && !fleet->is_refused) {
 		fleet->is_refused = true;
 		on_refused(fleet);
@@ -334,7 +325,7 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	if (strcmp(word, "ok") == 0) {
 		on_joined(fleet, reply);
 	} else if (strcmp(word, "taken") == 0) {
-		on_taken(fleet, number_at(reply, 2));
+		on_taken(fleet, number_at(reply, 2), now);
 	} else if (strcmp(word, "dead") == 0 && !fleet->is_rejoining) {
 		fleet->is_rejoining = true;
 		fleet->renew_next_ms = now;
@@ -342,6 +333,17 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		supervisor_event(fleet->sup, "declared_dead", -1, NULL, NULL,
 		    0);
 	}
+}
+
+/* The beat of our own earlier life, if it is one: nobody has renewed it for so
+ * long that neither a supervisor nor a relay can be there.  0: none. */
+static uint64_t
+still_beat(const struct fleet *fleet, uint64_t now_ms)
+{
+	return fleet->place == FLEET_TAKEN &&
+		now_ms - fleet->taken_since_ms >= STILL_MS ?
+	    fleet->taken_beat_ms :
+	    0;
 }
 
 static void
@@ -373,6 +375,7 @@ renew(struct fleet *fleet, uint64_t now_ms)
 	else
 		fleet_args_text(args, "");
 	fleet_args_text(args, fleet->news_id);
+	fleet_args_number(args, still_beat(fleet, now_ms));
 	put_fields(fleet);
 	if (fleet_send(fleet, on_renewed, fleet) != 0)
 		return;

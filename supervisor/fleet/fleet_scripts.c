@@ -9,13 +9,17 @@
 	"local now=t[1]*1000+math.floor(t[2]/1000) "
 
 /* Another incarnation gets the name when the one before has gone: left, dead,
- * silent for its lease, or one of the same node that cannot live any more. */
+ * silent for its lease, or an earlier one of the same node.  That it is one,
+ * what the node has on its disk does not prove, since disks are copied: it had
+ * our address, too, or has stood still while we looked. */
 const char *const fleet_script_renew = NOW
     "local h=redis.call('HMGET',KEYS[1],'incarnation','state','beat',"
     "'lease','peer') "
     "local beat=tonumber(h[3]) or 0 "
     "if h[1] and h[1]~=ARGV[2] then "
-    "  if h[1]~=ARGV[6] and h[2]~='left' and h[2]~='dead' and"
+    "  local is_ours=h[1]==ARGV[6] and (h[3]==ARGV[8] or"
+    "    ARGV[10]~='' and h[5]==ARGV[10]) "
+    "  if not is_ours and h[2]~='left' and h[2]~='dead' and"
     "    now-beat<(tonumber(h[4]) or 0) then "
     "    return {'taken',now,beat,h[5] or ''} "
     "  end "
@@ -26,7 +30,7 @@ const char *const fleet_script_renew = NOW
     "end "
     "redis.call('HDEL',KEYS[1],'purged','dead_at') "
     "redis.call('HSET',KEYS[1],'incarnation',ARGV[2],'state',ARGV[3],"
-    "'lease',ARGV[4],'beat',now,unpack(ARGV,8)) "
+    "'lease',ARGV[4],'beat',now,unpack(ARGV,9)) "
     /* Who is listed has a lease until the leader has taken it off. */
     "redis.call('PERSIST',KEYS[1]) "
     "redis.call('ZADD',KEYS[2],now,ARGV[1]) "

@@ -11,10 +11,11 @@
 /*
  * A node's lease.  KEYS: node, nodes, summary, events, asks, routes mark; ARGV:
  * id, incarnation, state, lease ms, "1" to have the members too, the
- * incarnation before ours or "", the id of the event seen last or "", then
- * fields and values.  Whoever was dead and joins again loses the mark, so that
- * its relay writes its routes anew.  Returns {"ok", now, epoch, held, level,
- * storm_until, hold, at, members, events, asks, leader, paused, expired,
+ * incarnation before ours or "", the id of the event seen last or "", the beat
+ * of the lease that has our id, if it stands still, or 0, then fields and
+ * values, "peer" first.  Whoever was dead and joins again loses the mark, so
+ * that its relay writes its routes anew.  Returns {"ok", now, epoch, held,
+ * level, storm_until, hold, at, members, events, asks, leader, paused, expired,
  * missing, effective, storm_window, displaced, storm_spare, announced} or
  * {"taken", now, beat, peer} or {"dead", now}.
  */

@@ -91,12 +91,13 @@ def lead(redis, name, keys, *args):
     return run(redis, name, ["leader", *keys], TOKEN, *args)
 
 
-def renew(redis, name="x", state="healthy", life=LIFE, previous=""):
+def renew(redis, name="x", state="healthy", life=LIFE, previous="", still=0,
+          peer="127.0.0.1 8083"):
     """As node x does; the first word of the answer."""
     return run(redis, "renew",
                [f"node:{name}", "nodes", "summary", "events", "asks",
                 f"routes:{name}"], name, life, state, 5000, 1, previous, "",
-               "peer", "127.0.0.1 8083")[0]
+               still, "peer", peer)[0]
 
 
 FORGET = ["node:x", "nodes", "events", "routes:x"]
@@ -113,6 +114,28 @@ def test_a_lease_does_not_expire(redis):
     assert renew(redis, state="left") == "ok"
     assert redis("TTL", "{main}:node:x") == -1
     assert redis("ZRANGE", "{main}:nodes", 0, -1) == ["x"]
+
+
+def test_whose_id_it_is(redis):
+    """A copy of a node's disk is not the node."""
+    other = "00000000000000cc"
+    assert renew(redis, life=other) == "ok"
+    beat = redis("HGET", "{main}:node:x", "beat")
+    elsewhere = {"previous": other, "peer": "127.0.0.1 9083"}
+    assert renew(redis, **elsewhere) == "taken"
+    assert renew(redis, **elsewhere, still=int(beat) - 1) == "taken"
+    assert renew(redis, still=beat) == "taken"
+    assert renew(redis, previous="00000000000000dd", still=beat) == "taken"
+    assert redis("HGET", "{main}:node:x", "incarnation") == other
+    # It has not beaten since we looked.
+    assert renew(redis, **elsewhere, still=beat) == "ok"
+    assert redis("HGET", "{main}:node:x", "incarnation") == LIFE
+    # Or it had the address that is ours now, if it had any.
+    assert renew(redis, life=other, previous=LIFE) == "taken"
+    assert renew(redis, life=other, previous=LIFE,
+                 peer="127.0.0.1 9083") == "ok"
+    redis("HSET", "{main}:node:x", "peer", "")
+    assert renew(redis, previous=other, peer="") == "taken"
 
 
 def test_purged_before_forgotten(redis):

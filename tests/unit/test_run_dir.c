@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ static int
 teardown(void **state)
 {
 	char path[128];
-	const char *const names[] = { "/a/b/lock", "/a/b", "/a", "" };
+	const char *const names[] = { "/a/b/lock", "/a/b/state.lock", "/a/b",
+		"/a", "" };
 	size_t i;
 
 	(void)state;
@@ -47,7 +49,7 @@ teardown(void **state)
 
 /* A lock of fcntl is the process's own: another one has to try. */
 static int
-try_in_child(const char *path, pid_t *out_holder)
+try_in_child(const char *path, bool is_state, pid_t *out_holder)
 {
 	int fds[2], status, answer[2];
 	pid_t pid;
@@ -59,7 +61,9 @@ try_in_child(const char *path, pid_t *out_holder)
 		struct run_dir dir = { .lock = -1 };
 		pid_t holder = 0;
 
-		answer[0] = run_dir_open(&dir, path, &holder);
+		answer[0] = is_state ?
+		    run_dir_lock_state(path, &dir.lock, &holder) :
+		    run_dir_open(&dir, path, &holder);
 		answer[1] = holder;
 		_exit(write(fds[1], answer, sizeof(answer)) !=
 		    (ssize_t)sizeof(answer));
@@ -83,7 +87,7 @@ test_lock_and_pid_file(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), "%s/a/b", base);
 	assert_int_equal(run_dir_open(&dir, path, &holder), 0);
-	assert_int_equal(try_in_child(path, &holder), -EBUSY);
+	assert_int_equal(try_in_child(path, false, &holder), -EBUSY);
 	assert_int_equal(holder, getpid());
 	assert_int_equal(run_dir_write_pid(&dir), 0);
 	snprintf(name, sizeof(name), "%s/holdfastd.pid", path);
@@ -92,7 +96,29 @@ test_lock_and_pid_file(void **state)
 	assert_string_equal(text, wanted);
 	run_dir_close(&dir);
 	assert_int_equal(access(name, F_OK), -1);
-	assert_int_equal(try_in_child(path, &holder), 0);
+	assert_int_equal(try_in_child(path, false, &holder), 0);
+}
+
+/* The folder may be the run directory: neither lock is the other's. */
+static void
+test_state_lock(void **state)
+{
+	struct run_dir dir = { .lock = -1 };
+	char path[128];
+	pid_t holder;
+	int fd = -1;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/a/b", base);
+	assert_int_equal(run_dir_open(&dir, path, &holder), 0);
+	assert_int_equal(run_dir_lock_state(path, &fd, &holder), 0);
+	run_dir_close(&dir);
+	assert_int_equal(try_in_child(path, true, &holder), -EBUSY);
+	assert_int_equal(holder, getpid());
+	fd_close(&fd);
+	assert_int_equal(try_in_child(path, true, &holder), 0);
+	snprintf(path, sizeof(path), "%s/none", base);
+	assert_int_equal(run_dir_lock_state(path, &fd, &holder), -ENOENT);
 }
 
 static void
@@ -114,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lock_and_pid_file),
+		cmocka_unit_test(test_state_lock),
 		cmocka_unit_test(test_refuses),
 	};
 
