@@ -18,6 +18,39 @@
 #include "supervisor/supervisor.h"
 
 #define READ_MS 500u
+/* Whom Redis does not let read so often cannot lead; another one may. */
+#define FAULTS_MAX    8u
+#define FAULT_TELL_MS 60000u
+
+void
+fleet_lead_resign(struct fleet *fleet)
+{
+	if (fleet->token_text[0] == '\0')
+		return;
+	fleet_args_eval(&fleet->args, fleet_script_resign, 1);
+	fleet_key(fleet, "leader");
+	fleet_args_text(&fleet->args, fleet->token_text);
+	/* Unsent, it ends by itself. */
+	(void)!fleet_send(fleet, NULL, NULL);
+	leader_resign(&fleet->leader, clock_mono_ms());
+	fleet->token_text[0] = '\0';
+}
+
+/* A link that is down is told elsewhere. */
+static void
+note_fault(struct fleet *fleet, const char *what,
+    const struct redisReply *reply, enum redis_fault fault, uint64_t now_ms)
+{
+	struct fleet_lead *lead = &fleet->lead;
+	const char *error = redis_reply_error(reply);
+
+	if (fault == REDIS_FAULT_LOST || now_ms < lead->fault_next_ms)
+		return;
+	lead->fault_next_ms = now_ms + FAULT_TELL_MS;
+	log_warn("fleet_unled", "Redis does not let this node lead",
+	    log_text("what", what),
+	    log_text("answer", error == NULL ? "nonsense" : error));
+}
 
 void
 fleet_lead_init(struct fleet *fleet)
@@ -60,6 +93,7 @@ fleet_lead_begin(struct fleet *fleet)
 		0);
 	lead->has_history = false;
 	lead->is_reading = false;
+	lead->faults = 0;
 	/* A storm that the leader before us announced goes on. */
 	storm_resume(&lead->storm, &fleet->summary.storm,
 	    fleet_redis_ms(fleet, now), now);
@@ -81,6 +115,8 @@ on_lease(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	const char *token;
 
 	if (fault != REDIS_FAULT_NONE || fleet->is_leaving) {
+		if (!fleet->is_leaving)
+			note_fault(fleet, "lease", reply, fault, now);
 		leader_on_failure(&fleet->leader, now);
 		return;
 	}
@@ -161,10 +197,16 @@ on_reading(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	uint64_t now = clock_mono_ms();
 
 	fleet->lead.is_reading = false;
-	if (fault != REDIS_FAULT_NONE || fleet->is_leaving ||
-	    !leader_leads(&fleet->leader, now))
+	if (fleet->is_leaving || !leader_leads(&fleet->leader, now))
 		return;
-	fleet_read(fleet, reply, now);
+	if (redis_reply_integer(redis_reply_at(reply, 0), 0) > 0) {
+		fleet->lead.faults = 0;
+		fleet_read(fleet, reply, now);
+		return;
+	}
+	note_fault(fleet, "reading", reply, fault, now);
+	if (fault != REDIS_FAULT_LOST && ++fleet->lead.faults >= FAULTS_MAX)
+		fleet_lead_resign(fleet);
 }
 
 static void
@@ -176,14 +218,16 @@ read_all(struct fleet *fleet, uint64_t now_ms)
 	fleet_args_command(&fleet->args, "INFO");
 	if (fleet_send(fleet, on_info, fleet) != 0)
 		return;
-	fleet_args_eval(&fleet->args, fleet_script_read, 4);
+	fleet_args_eval(&fleet->args, fleet_script_read, 5);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "paused");
 	fleet_key(fleet, "ack");
 	fleet_key(fleet, "events");
+	fleet_key(fleet, "leader");
 	fleet_key(fleet, "node:");
 	fleet_args_number(&fleet->args,
 	    lead->has_history ? 0 : FAILOVER_SPAN_MS);
+	fleet_args_text(&fleet->args, fleet->token_text);
 	if (fleet_send(fleet, on_reading, fleet) != 0)
 		return;
 	lead->is_reading = true;

@@ -54,6 +54,8 @@ struct fleet_lead {
 	char missing[FLEET_MISSING_MAX]; /* the expired */
 	bool is_reading;
 	uint64_t read_sent_ms;
+	uint32_t faults;	/* readings in a row that failed */
+	uint64_t fault_next_ms; /* not told before */
 	uint64_t redis_ms; /* at the last reading */
 	uint64_t ack_ms;  /* by Redis' clock: an operator has looked; 0: none */
 	bool has_history; /* ack and deaths of the terms before ours */
@@ -69,6 +71,8 @@ void fleet_lead_init(struct fleet *fleet);
 void fleet_lead_clear(struct fleet *fleet);
 /* The first turn of a term: nothing is known of what came before. */
 void fleet_lead_begin(struct fleet *fleet);
+/* Others may lead at once. */
+void fleet_lead_resign(struct fleet *fleet);
 void fleet_lead_tick(struct fleet *fleet, uint64_t now_ms);
 /* The link is up: the past proves nothing, nor does what is being probed. */
 void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);

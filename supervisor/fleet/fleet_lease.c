@@ -409,14 +409,7 @@ fleet_leave(struct supervisor *sup)
 		return;
 	fleet_permit_leave(fleet);
 	fleet->is_leaving = true;
-	if (fleet->token_text[0] != '\0') {
-		fleet_args_eval(&fleet->args, fleet_script_resign, 1);
-		fleet_key(fleet, "leader");
-		fleet_args_text(&fleet->args, fleet->token_text);
-		(void)!fleet_send(fleet, NULL, NULL);
-		leader_resign(&fleet->leader, clock_mono_ms());
-		fleet->token_text[0] = '\0';
-	}
+	fleet_lead_resign(fleet);
 	/* Only who has joined can leave: the id may be another node's. */
 	if (fleet->place == FLEET_JOINED)
 		renew(fleet, clock_mono_ms());

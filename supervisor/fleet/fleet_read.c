@@ -305,8 +305,6 @@ fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
 	    (uint64_t)redis_reply_integer(redis_reply_at(reply, 0), 0);
 	size_t members;
 
-	if (redis_ms == 0)
-		return; /* nonsense */
 	lead->redis_ms = redis_ms;
 	/* A slow answer would look like a jump of the clock. */
 	if (took < FAILOVER_JUMP_MS / 2)

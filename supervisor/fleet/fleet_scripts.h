@@ -30,10 +30,10 @@ extern const char *const fleet_script_lead;
 /* Gives it back.  KEYS: leader; ARGV: token. */
 extern const char *const fleet_script_resign;
 
-/* Everything the leader decides by.  KEYS: nodes, paused, ack, events; ARGV:
- * what the keys of nodes begin with, how far back in ms deaths are wanted.
- * Returns {now, paused, ack, {when somebody was declared dead ...}, {id, beat,
- * {field, value ...}}, ...}. */
+/* Everything the leader decides by.  KEYS: nodes, paused, ack, events, leader;
+ * ARGV: what the keys of nodes begin with, how far back in ms deaths are
+ * wanted, token. Returns {now, paused, ack, {when somebody was declared dead
+ * ...}, {id, beat, {field, value ...}}, ...}. */
 extern const char *const fleet_script_read;
 
 /* An operator has looked.  KEYS: ack. */

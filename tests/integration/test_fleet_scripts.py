@@ -3,7 +3,7 @@
 import pytest
 
 from fleet_scripts import SCRIPTS, run
-from redis_server import Redis
+from redis_server import Redis, RedisError
 
 LIFE = "00000000000000aa"
 TOKEN = "1:00000000000000aa:00000000000000bb"
@@ -136,6 +136,106 @@ def test_whose_id_it_is(redis):
                  peer="127.0.0.1 9083") == "ok"
     redis("HSET", "{main}:node:x", "peer", "")
     assert renew(redis, previous=other, peer="") == "taken"
+
+
+KEYS = ["node:x", "nodes", "summary", "events", "asks", "paused", "ack",
+        "leader", "epoch"]
+
+
+def read(redis, since=0):
+    return run(redis, "read", ["nodes", "paused", "ack", "events", "leader"],
+               "{main}:node:", since, TOKEN)
+
+
+@pytest.mark.parametrize("broken", KEYS)
+def test_key_of_another_type(redis, broken):
+    """It costs what would be in it, and nothing else."""
+    redis("RPUSH" if broken not in ("asks", "nodes") else "SETNX",
+          f"{{main}}:{broken}", "nonsense")
+    assert renew(redis) == "ok"
+    token = run(redis, "lead", ["leader", "epoch"], "", 5000, 1, 7, LIFE, LIFE)
+    assert token == f"7:{LIFE}:{LIFE}" if broken == "epoch" else token
+    assert run(redis, "publish", ["leader", "summary"], token, "held", 5) == 1
+    assert redis("HGET", "{main}:summary", "held") == "5"
+    _, paused, ack, _, (name, _, fields) = read(redis, 3600000)
+    assert (name, fields[1], ack) == ("x", LIFE, "")
+    # Nobody is declared dead then, and that is told.
+    assert paused == ("a key of another type" if broken == "paused" else "")
+    beat = redis("HGET", "{main}:node:x", "beat")
+    if broken != "paused":
+        bury = ["leader", "node:x", "events", "paused"]
+        assert run(redis, "bury", bury, token, "x", LIFE, beat, "", "") == 1
+        assert run(redis, "purged", ["leader", "node:x", "routes:x", "events"],
+                   token, LIFE, "x", 7) == 1
+        assert run(redis, "forget", ["leader", *FORGET], token, "x", LIFE) == 1
+
+
+@pytest.mark.parametrize("what", ["zadd", "zrange", "hmget", "get"])
+def test_what_is_not_allowed(redis, what):
+    """Only another type counts as nothing there: nothing else is undone."""
+    lease(redis)
+    redis("SET", "{main}:leader", TOKEN)
+    redis("ACL", "SETUSER", "less", "on", "nopass", "~*", "+@all", f"-{what}")
+    before = everything(redis)
+    with redis.connect() as wire:
+        wire("AUTH", "less", "")
+        for attempt in (lambda: renew(wire, life="00000000000000cc"),
+                        lambda: run(wire, "lead", ["leader", "epoch"], "",
+                                    5000, 1, 1, LIFE, LIFE),
+                        lambda: run(wire, "forget", ["leader", *FORGET], TOKEN,
+                                    "x", LIFE),
+                        lambda: read(wire)):
+            try:
+                attempt()
+            except RedisError as error:
+                assert "WRONGTYPE" not in str(error)
+    del before["{main}:nodes"], before["{main}:node:x"]
+    assert redis("ZRANGE", "{main}:nodes", 0, -1) == ["x"]
+    after = everything(redis)
+    assert before.items() <= after.items()
+
+
+def test_lease_of_a_name_is_no_hash(redis):
+    """The leader sees all others, and that this one has none."""
+    lease(redis, "y")
+    redis("SET", "{main}:node:x", "nonsense")
+    redis("ZADD", "{main}:nodes", 1, "x")
+    members = {one[0]: one[2] for one in read(redis)[4:]}
+    assert members["x"] == [] and LIFE in members["y"]
+
+
+def test_clock_is_set_back(redis):
+    """What was written before lasts no longer than it would have."""
+    later = now_ms(redis) + 3600000
+    for name in ("x", "y"):
+        lease(redis, name, beat=later)
+    redis("ZADD", "{main}:nodes", later, "lost")
+    assert renew(redis, life="00000000000000cc") == "ok"
+    assert run(redis, "disown", ["node:y", "nodes"], "y") == ""
+    # Whoever leads corrects the others, and nobody else does.
+    lease(redis, beat=later)
+    lease(redis, "fresh")
+    fresh = redis("HGET", "{main}:node:fresh", "beat")
+    read(redis)
+    assert redis("HGET", "{main}:node:x", "beat") == str(later)
+    redis("SET", "{main}:leader", TOKEN)
+    read(redis)
+    assert redis("HGET", "{main}:node:fresh", "beat") == fresh
+    assert int(redis("HGET", "{main}:node:x", "beat")) <= now_ms(redis)
+    for name in ("x", "lost"):
+        assert int(redis("ZSCORE", "{main}:nodes", name)) <= now_ms(redis)
+    assert redis("EXISTS", "{main}:node:lost") == 0
+
+    def claim(mine=""):
+        return run(redis, "lead", ["leader", "epoch"], mine, 5000, 1, 1, LIFE,
+                   LIFE)
+    redis("SET", "{main}:leader", TOKEN, "PX", 10000)
+    assert claim() is None
+    redis("SET", "{main}:leader", TOKEN, "PX", 3600000)
+    assert claim(TOKEN) == TOKEN
+    assert 0 < redis("PTTL", "{main}:leader") <= 5000
+    redis("SET", "{main}:leader", TOKEN, "PX", 3600000)
+    assert claim() == f"1:{LIFE}:{LIFE}"
 
 
 def test_purged_before_forgotten(redis):

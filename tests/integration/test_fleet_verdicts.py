@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: ISC
 """What a leader concludes from leases: whom it declares dead, and whom not."""
+import re
 import shlex
 
 from node import wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
-from test_fleet import events, fleet, leader_of, redis, shown, states
+from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
 from test_fleet_observer import beat, now_ms
 from wire import Client
 
@@ -197,6 +198,23 @@ def test_one_that_cannot_be_purged(fleet, redis):
     assert not is_purged(redis, "broken")
     assert node.log().count("event=purge_failed") == 1
     assert "WRONGTYPE" in node.log()
+
+
+def test_leader_that_may_not_read(start, redis):
+    """It says so, and does not keep others from leading."""
+    redis("ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all")
+    node = start({**FAST, "redis.url": redis.url, "redis.user": "blind",
+                  "node.id": "blind"}, is_started=False)
+    secret = node.dir / "secret"
+    secret.write_text("secret")
+    node.configure({"redis.password_file": str(secret)})
+    node.start()
+    leader_of([node])
+    redis("ACL", "SETUSER", "blind", "-zrange")
+    other = start({**FAST, "redis.url": redis.url, "node.id": "other"})
+    wait_until(lambda: shown(other)["leads"], 30)
+    told, = re.findall("event=fleet_unled .*", node.log())
+    assert "what=reading" in told and "run this command" in told
 
 
 def test_who_leaves_something_behind(fleet, redis):
