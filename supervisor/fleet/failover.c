@@ -35,19 +35,22 @@ failover_begin(struct failover *failover, bool is_mass)
 void
 failover_on_connect(struct failover *failover, uint64_t now_ms)
 {
-	failover->has_time = false;
+	failover->has_time = failover->has_server = false;
 	unsettle(failover, now_ms);
 }
 
-void
+bool
 failover_on_server(struct failover *failover, const char *run_id,
     const char *replid, uint64_t now_ms)
 {
 	bool is_first = failover->run_id[0] == '\0';
 
+	failover->has_server = run_id[0] != '\0';
+	if (!failover->has_server)
+		return false;
 	if (strcmp(failover->run_id, run_id) == 0 &&
 	    strcmp(failover->replid, replid) == 0)
-		return;
+		return false;
 	(void)snprintf(failover->run_id, sizeof(failover->run_id), "%s",
 	    run_id);
 	(void)snprintf(failover->replid, sizeof(failover->replid), "%s",
@@ -56,25 +59,33 @@ failover_on_server(struct failover *failover, const char *run_id,
 	 * wait already. */
 	if (!is_first)
 		unsettle(failover, now_ms);
+	return !is_first;
 }
 
 void
-failover_on_time(struct failover *failover, uint64_t redis_ms, uint64_t now_ms)
+failover_on_time(struct failover *failover, uint64_t redis_ms, uint64_t sent_ms,
+    uint64_t now_ms)
 {
-	int64_t ahead = (int64_t)(redis_ms - now_ms);
-	int64_t jump = ahead - failover->ahead_ms;
+	int64_t least = (int64_t)(redis_ms - now_ms);
+	int64_t most = (int64_t)(redis_ms - sent_ms);
+	bool has_jumped = failover->has_time &&
+	    (least > failover->ahead_ms + FAILOVER_JUMP_MS ||
+		most < failover->ahead_ms - FAILOVER_JUMP_MS);
 
-	if (failover->has_time &&
-	    (jump > FAILOVER_JUMP_MS || jump < -FAILOVER_JUMP_MS))
+	if (has_jumped)
 		unsettle(failover, now_ms);
-	failover->ahead_ms = ahead;
+	/* What a slow answer says is vague, and good only for that. */
+	if (failover->has_time && !has_jumped &&
+	    most - least >= FAILOVER_JUMP_MS / 2)
+		return;
+	failover->ahead_ms = least + (most - least) / 2;
 	failover->has_time = true;
 }
 
 bool
 failover_is_settled(const struct failover *failover, uint64_t now_ms)
 {
-	return now_ms >= failover->settled_ms;
+	return failover->has_server && now_ms >= failover->settled_ms;
 }
 
 static uint32_t

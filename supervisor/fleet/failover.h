@@ -38,6 +38,7 @@ struct failover {
 	uint64_t settled_ms; /* no verdict before */
 	char run_id[FAILOVER_ID_SIZE];
 	char replid[FAILOVER_ID_SIZE];
+	bool has_server;  /* INFO has said who it is, on this connection */
 	int64_t ahead_ms; /* Redis TIME less our clock, at the last look */
 	bool has_time;
 	bool is_mass;
@@ -54,14 +55,16 @@ void failover_on_connect(struct failover *failover, uint64_t now_ms);
 /* We lead from now on: what we remember from an earlier term is out of date.
  * is_mass: the leader before us held back for that. */
 void failover_begin(struct failover *failover, bool is_mass);
-/* What INFO says; a change means another history. */
-void failover_on_server(struct failover *failover, const char *run_id,
+/* What INFO says; a change, which is true, means another history.  "": it does
+ * not say, and until it does nothing is settled. */
+bool failover_on_server(struct failover *failover, const char *run_id,
     const char *replid, uint64_t now_ms);
-/* What TIME says. */
+/* What TIME said, at a moment after we asked and before we knew. */
 void failover_on_time(struct failover *failover, uint64_t redis_ms,
-    uint64_t now_ms);
+    uint64_t sent_ms, uint64_t now_ms);
 
-/* Has Redis been the same, and steady, for one expiry? */
+/* Has Redis been the same, as far as it says who it is, and steady, for one
+ * expiry? */
 bool failover_is_settled(const struct failover *failover, uint64_t now_ms);
 
 /*

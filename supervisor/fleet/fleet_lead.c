@@ -180,14 +180,18 @@ on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
 {
 	struct fleet *fleet = arg;
 	const char *text = redis_reply_text(reply, NULL);
-	char run_id[FAILOVER_ID_SIZE], replid[FAILOVER_ID_SIZE];
+	char run_id[FAILOVER_ID_SIZE] = "", replid[FAILOVER_ID_SIZE] = "";
+	uint64_t now = clock_mono_ms();
 
-	if (fault != REDIS_FAULT_NONE || text == NULL || fleet->is_leaving)
+	if (fault == REDIS_FAULT_LOST || fleet->is_leaving)
 		return;
-	info_value(text, "\nrun_id:", run_id);
-	info_value(text, "\nmaster_replid:", replid);
-	failover_on_server(&fleet->lead.failover, run_id, replid,
-	    clock_mono_ms());
+	if (text != NULL) {
+		info_value(text, "\nrun_id:", run_id);
+		info_value(text, "\nmaster_replid:", replid);
+	}
+	if (run_id[0] == '\0')
+		note_fault(fleet, "INFO", reply, fault, now);
+	(void)failover_on_server(&fleet->lead.failover, run_id, replid, now);
 }
 
 static void

@@ -320,6 +320,9 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	}
 	fleet->heard_ms = now;
 	fleet->lost_ms = 0;
+	/* Whoever comes to lead knows what happened before. */
+	failover_on_time(&fleet->lead.failover, number_at(reply, 1),
+	    fleet->renew_sent_ms, now);
 	fleet->ahead_ms = (int64_t)(number_at(reply, 1) -
 	    (fleet->renew_sent_ms + (now - fleet->renew_sent_ms) / 2));
 	if (strcmp(word, "ok") == 0) {

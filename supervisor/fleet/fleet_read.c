@@ -273,8 +273,11 @@ take_deaths(struct failover *failover, const struct redisReply *deaths,
 	for (i = 0; i < redis_reply_count(deaths); i++) {
 		uint64_t at_ms = number_at(deaths, i);
 
+		/* To come, since the clock was set back: just now, then. */
 		if (at_ms > ack_ms)
-			failover_note(failover, now_ms - (redis_ms - at_ms));
+			failover_note(failover,
+			    at_ms > redis_ms ? now_ms :
+					       now_ms - (redis_ms - at_ms));
 	}
 }
 
@@ -300,15 +303,12 @@ void
 fleet_read(struct fleet *fleet, const struct redisReply *reply, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
-	uint64_t took = now_ms - lead->read_sent_ms;
 	uint64_t redis_ms =
 	    (uint64_t)redis_reply_integer(redis_reply_at(reply, 0), 0);
 	size_t members;
 
 	lead->redis_ms = redis_ms;
-	/* A slow answer would look like a jump of the clock. */
-	if (took < FAILOVER_JUMP_MS / 2)
-		failover_on_time(&lead->failover, redis_ms, now_ms - took / 2);
+	failover_on_time(&lead->failover, redis_ms, lead->read_sent_ms, now_ms);
 	take_switches(fleet, reply, redis_ms, now_ms);
 	read_members(fleet, reply, redis_ms);
 	members = set_limits(fleet, redis_ms, now_ms);

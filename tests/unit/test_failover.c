@@ -22,8 +22,8 @@ setup(void **state)
 {
 	(void)state;
 	failover_init(&failover, EXPIRY, 3, 1000);
-	failover_on_server(&failover, "run", "repl", 1000);
-	failover_on_time(&failover, 500000, 1000);
+	assert_false(failover_on_server(&failover, "run", "repl", 1000));
+	failover_on_time(&failover, 500000, 1000, 1000);
 	return 0;
 }
 
@@ -50,24 +50,65 @@ static void
 test_anything_new_about_redis(void **state)
 {
 	(void)state;
-	failover_on_server(&failover, "run", "repl", 9000);
-	failover_on_time(&failover, 508000 + FAILOVER_JUMP_MS, 9000);
+	(void)failover_on_server(&failover, "run", "repl", 9000);
+	failover_on_time(&failover, 508000 + FAILOVER_JUMP_MS, 9000, 9000);
 	assert_int_equal(decide(1, 9000), FAILOVER_GO);
-	failover_on_server(&failover, "run", "repl2", 10000);
+	(void)failover_on_server(&failover, "run", "repl2", 10000);
 	assert_int_equal(decide(1, 14999), FAILOVER_UNSETTLED);
 	assert_int_equal(decide(1, 15000), FAILOVER_GO);
-	failover_on_server(&failover, "run2", "repl2", 20000);
+	(void)failover_on_server(&failover, "run2", "repl2", 20000);
 	assert_int_equal(decide(1, 24999), FAILOVER_UNSETTLED);
 	failover_on_connect(&failover, 30000);
 	assert_int_equal(decide(1, 34999), FAILOVER_UNSETTLED);
+	(void)failover_on_server(&failover, "run2", "repl2", 30000);
 	/* Another clock after a reconnect is no jump of its own. */
-	failover_on_time(&failover, 7, 34000);
+	failover_on_time(&failover, 7, 34000, 34000);
 	assert_int_equal(decide(1, 35000), FAILOVER_GO);
-	failover_on_time(&failover, 1008 + FAILOVER_JUMP_MS, 35000);
+	failover_on_time(&failover, 1008 + FAILOVER_JUMP_MS, 35000, 35000);
 	assert_int_equal(decide(1, 35000), FAILOVER_UNSETTLED);
-	failover_on_time(&failover, 6000, 41000);
+	failover_on_time(&failover, 6000, 41000, 41000);
 	assert_int_equal(decide(1, 45999), FAILOVER_UNSETTLED);
 	assert_int_equal(decide(1, 46000), FAILOVER_GO);
+}
+
+static void
+test_server_that_does_not_say(void **state)
+{
+	(void)state;
+	assert_int_equal(decide(1, 6000), FAILOVER_GO);
+	assert_false(failover_on_server(&failover, "", "", 7000));
+	assert_int_equal(decide(1, 99000), FAILOVER_UNSETTLED);
+	assert_false(failover_on_server(&failover, "run", "repl", 99000));
+	assert_int_equal(decide(1, 99000), FAILOVER_GO);
+	assert_false(failover_on_server(&failover, "", "", 99100));
+	assert_true(failover_on_server(&failover, "other", "repl", 99200));
+	assert_int_equal(decide(1, 99200 + EXPIRY - 1), FAILOVER_UNSETTLED);
+	/* On another connection it may be another one. */
+	assert_int_equal(decide(1, 99200 + EXPIRY), FAILOVER_GO);
+	failover_on_connect(&failover, 200000);
+	assert_int_equal(decide(1, 300000), FAILOVER_UNSETTLED);
+}
+
+/* Redis' clock is 499000 ahead: what it says may be of any moment between the
+ * question and the answer. */
+static void
+test_slow_answers(void **state)
+{
+	(void)state;
+	failover_on_time(&failover, 508000, 8000, 20000);
+	assert_int_equal(decide(1, 20000), FAILOVER_GO);
+	failover_on_time(&failover, 519000, 8000, 20000);
+	assert_int_equal(decide(1, 20000), FAILOVER_GO);
+	/* They do not blur what is known. */
+	failover_on_time(&failover, 519000 + 1001, 20000, 20000);
+	assert_int_equal(decide(1, 20000), FAILOVER_UNSETTLED);
+	assert_int_equal(decide(1, 25000), FAILOVER_GO);
+	/* A jump is one, however slow: 500000 is what to expect. */
+	failover_on_time(&failover, 500001 + 30000 + 1001, 27000, 30000);
+	assert_int_equal(decide(1, 30000), FAILOVER_UNSETTLED);
+	assert_int_equal(decide(1, 35000), FAILOVER_GO);
+	failover_on_time(&failover, 537000, 39000, 41000);
+	assert_int_equal(decide(1, 41000), FAILOVER_UNSETTLED);
 }
 
 static void
@@ -147,6 +188,7 @@ test_outage_is_no_mass(void **state)
 {
 	(void)state;
 	failover_on_connect(&failover, 70000);
+	(void)failover_on_server(&failover, "run", "repl", 70000);
 	assert_int_equal(decide(20, 70000), FAILOVER_UNSETTLED);
 	assert_int_equal(decide(0, 74000), FAILOVER_UNSETTLED);
 	assert_int_equal(decide(1, 75000), FAILOVER_GO);
@@ -186,6 +228,7 @@ test_limit_beyond_the_history(void **state)
 
 	(void)state;
 	failover_init(&failover, EXPIRY, 100000, 1000);
+	(void)failover_on_server(&failover, "run", "repl", 1000);
 	for (i = 0; i < 200; i++)
 		failover_note(&failover, 10000);
 	assert_int_equal(decide(1, 10000 + EXPIRY), FAILOVER_FLAPPING);
@@ -210,6 +253,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_not_before_one_expiry, setup),
 		cmocka_unit_test_setup(test_anything_new_about_redis, setup),
+		cmocka_unit_test_setup(test_server_that_does_not_say, setup),
+		cmocka_unit_test_setup(test_slow_answers, setup),
 		cmocka_unit_test_setup(test_mass_expiry, setup),
 		cmocka_unit_test_setup(test_mass_acknowledged, setup),
 		cmocka_unit_test_setup(test_next_leader, setup),
