@@ -21,7 +21,6 @@
 #include "supervisor/startup.h"
 #include "supervisor/supervisor.h"
 
-#define TICK_US	    250000
 #define MAX_PENDING 4096u
 /* A start waits so long for Redis to say anything at all. */
 #define FIRST_WORD_MS 2000u
@@ -210,7 +209,7 @@ start_peer(struct fleet *fleet)
 static int
 open_events(struct fleet *fleet)
 {
-	struct timeval tick = { .tv_usec = TICK_US };
+	struct timeval tick = { .tv_usec = 1000 * FLEET_TICK_MS };
 	struct timeval first = { .tv_sec = FIRST_WORD_MS / 1000 };
 
 	fleet->tick = event_new(fleet->sup->base, -1, EV_PERSIST, on_tick,

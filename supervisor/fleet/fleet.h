@@ -25,6 +25,9 @@
 
 struct supervisor;
 
+/* What is due within half of it is done in this turn, not in the next one. */
+#define FLEET_TICK_MS 250u
+
 enum fleet_place {
 	FLEET_ASKING, /* Redis has not answered yet */
 	FLEET_JOINED,

@@ -20,8 +20,9 @@
 
 #define MISSES 2u
 /* Of nodes that die together the last lease ends a renewal after the first:
- * only then can it be told how many they are. */
-#define TOGETHER_MS 1000u
+ * only then can it be told how many they are.  A renewal is a second and what
+ * the loop is late. */
+#define TOGETHER_MS 1250u
 
 void
 fleet_bury_clear(struct fleet *fleet)
@@ -183,13 +184,13 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	struct fleet *fleet = one->fleet;
 	struct fleet_member *member = fleet_members_find(&fleet->lead.members,
 	    one->node);
-	char observed[FLEET_OBSERVED_MAX], others[192];
 
 	one->probe = NULL;
 	if (member == NULL || member->incarnation != one->incarnation ||
-	    member->state != MEMBER_SUSPECT)
+	    member->beat_ms != one->beat_ms)
 		return;
 	result = fleet_probe_judge(one, result, line);
+	member->probed = result;
 	switch (result) {
 	case PEER_PROBE_REFUSED:
 		member->misses = MISSES;
@@ -198,18 +199,31 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 		member->misses++;
 		break;
 	case PEER_PROBE_ANSWERED:
-		if (member->misses != 0 || !member->has_answered)
+		member->misses = 0;
+		if (member->state == MEMBER_SUSPECT && !member->has_answered)
 			log_notice("suspect_lives",
 			    "it has no lease, but it answers: its routes stay",
 			    log_text("node", member->id),
 			    log_text("state", line->state));
-		member->has_answered = true;
-		member->misses = 0;
+		member->has_answered = member->state == MEMBER_SUSPECT;
 		return;
 	default:
 		return; /* proves nothing */
 	}
-	if (member->misses < MISSES || !may_bury(fleet, member))
+	/* Silence takes a while: no reading is waited for. */
+	if (member->misses < MISSES)
+		fleet_bury_probe(fleet, member);
+	else
+		fleet_bury_judge(fleet, member);
+}
+
+void
+fleet_bury_judge(struct fleet *fleet, struct fleet_member *member)
+{
+	char observed[FLEET_OBSERVED_MAX], others[192];
+
+	if (member->state != MEMBER_SUSPECT || member->misses < MISSES ||
+	    !may_bury(fleet, member))
 		return;
 	if (!fleet_observe_agrees(fleet, member, others, sizeof(others)))
 		return;
@@ -218,8 +232,8 @@ on_probed(enum peer_probe_result result, const struct peer_line *line,
 	    "by %s%s",
 	    (unsigned long long)member->count,
 	    (unsigned long long)(fleet->lead.redis_ms - member->beat_ms),
-	    peer_probe_result_name(result), fleet->sup->conf.settings.node.id,
-	    others);
+	    peer_probe_result_name(member->probed),
+	    fleet->sup->conf.settings.node.id, others);
 	bury(fleet, member, observed);
 }
 

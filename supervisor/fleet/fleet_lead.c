@@ -254,7 +254,8 @@ fleet_lead_tick(struct fleet *fleet, uint64_t now_ms)
 		return;
 	ask_for_lease(fleet, now_ms);
 	if (!leader_leads(&fleet->leader, now_ms) || lead->is_reading ||
-	    now_ms < lead->read_sent_ms + READ_MS)
+	    (!lead->is_any_late &&
+		now_ms + FLEET_TICK_MS / 2 < lead->read_sent_ms + READ_MS))
 		return;
 	read_all(fleet, now_ms);
 	fleet_purge_tick(fleet);

@@ -50,6 +50,7 @@ struct fleet_lead {
 	uint64_t announced_ms; /* the last death that was, by Redis' clock */
 	enum failover_hold hold;
 	size_t expired;
+	bool is_any_late;		 /* readings are to be close together */
 	char paused[FLEET_PAUSED_MAX];	 /* as in Redis; "": not */
 	char missing[FLEET_MISSING_MAX]; /* the expired */
 	bool is_reading;
@@ -79,6 +80,8 @@ void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);
 
 /* fleet_bury.c: one whose lease is over. */
 void fleet_bury_probe(struct fleet *fleet, struct fleet_member *member);
+/* Declares it dead, when all that has been seen of it says so. */
+void fleet_bury_judge(struct fleet *fleet, struct fleet_member *member);
 void fleet_bury_clear(struct fleet *fleet);
 /* One that Redis says is dead, of which nobody has told; is_ours: in our term.
  */

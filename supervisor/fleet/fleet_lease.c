@@ -397,7 +397,7 @@ fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
 	    now_ms - since > 5 * RENEW_MS / 2)
 		fleet->lost_ms = since;
 	if (fleet->is_renewing || fleet->is_leaving ||
-	    now_ms < fleet->renew_next_ms ||
+	    now_ms + FLEET_TICK_MS / 2 < fleet->renew_next_ms ||
 	    redis_link_state(fleet->link) != REDIS_LINK_READY)
 		return;
 	renew(fleet, now_ms);

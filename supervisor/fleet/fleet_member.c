@@ -18,6 +18,9 @@
 /* A dead node stays on the list for so long, for people. */
 #define FORGET_MS   3600000u
 #define MUTE_LEASES 10u
+/* Renewals are no further apart, unless the machine is too busy. */
+#define RENEW_MOST_MS 1250u
+#define LATE_MS	      2000u
 
 void
 fleet_members_clear(struct fleet_members *members)
@@ -203,6 +206,18 @@ fleet_member_event(const struct fleet_member *member, uint64_t redis_ms)
 }
 
 bool
+fleet_member_is_late(const struct fleet_member *member, uint64_t redis_ms)
+{
+	uint64_t rest = member->lease_ms > RENEW_MOST_MS ?
+	    (member->lease_ms - RENEW_MOST_MS) / 2 :
+	    0;
+
+	return (member->state == MEMBER_SUSPECT ||
+		   member_state_counts(member->state)) &&
+	    redis_ms + (rest < LATE_MS ? rest : LATE_MS) >= expiry_of(member);
+}
+
+bool
 fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
     uint64_t redis_ms)
 {
@@ -259,6 +274,11 @@ fleet_member_follow(struct fleet_member *member, const struct fleet_member *old,
 		begin(member);
 	else if (member->said == MEMBER_DEAD)
 		member->state = MEMBER_DEAD;
+	/* Whatever was seen before that, it lived then. */
+	if (old != NULL && old->beat_ms != member->beat_ms) {
+		member->misses = 0;
+		member->has_answered = false;
+	}
 	move = member_fsm_step(member->state,
 	    fleet_member_event(member, redis_ms));
 	member->state = move.next;

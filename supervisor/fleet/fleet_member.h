@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "supervisor/fleet/member_fsm.h"
+#include "supervisor/fleet/peer_probe.h"
 
 #define FLEET_MEMBERS_MAX 2000u
 
@@ -41,11 +42,12 @@ struct fleet_member {
 	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
 	enum member_state state;
-	uint64_t limit;	    /* it goes by that, or will soon */
-	uint32_t misses;    /* of its peer port, see fleet_bury.c */
-	bool has_answered;  /* though its lease was over */
-	char observer[128]; /* "": nobody has been asked about it */
-	uint64_t asked_ms;  /* our clock */
+	uint64_t limit; /* it goes by that, or will soon */
+	uint32_t misses;	       /* of its peer port, see fleet_bury.c */
+	enum peer_probe_result probed; /* last */
+	bool has_answered;	       /* though its lease was over */
+	char observer[128];	       /* "": nobody has been asked about it */
+	uint64_t asked_ms;	       /* our clock */
 	enum member_seen seen;
 	bool is_disputed;	/* and that has been told */
 	uint64_t purge_next_ms; /* our clock: it could not be purged */
@@ -72,6 +74,9 @@ void fleet_members_sort(struct fleet_members *members);
 void fleet_member_set(struct fleet_member *member, const char *field,
     const char *value);
 
+/* A renewal is overdue: late enough that it is none of the machine's, early
+ * enough to have looked at the node when its lease is over. */
+bool fleet_member_is_late(const struct fleet_member *member, uint64_t redis_ms);
 /* What became of the lease by now, as an event for the member. */
 enum member_event fleet_member_event(const struct fleet_member *member,
     uint64_t redis_ms);

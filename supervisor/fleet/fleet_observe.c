@@ -17,9 +17,7 @@
 #include "supervisor/supervisor.h"
 
 /* The observer learns of it with the next renewal of its lease, so it is asked
- * before the other one's is over: when a fifth of it is left.  Of the shortest,
- * 2 s, half would be each renewal. */
-#define EARLY_PART 5u
+ * before the other one's is over. */
 /* It may be gone itself. */
 #define WAIT_MS 2500u
 /* Asks and answers end by themselves. */
@@ -34,15 +32,6 @@ text_at(const struct redisReply *reply, size_t i)
 }
 
 /* ---- the leader -------------------------------------------------------- */
-
-static bool
-is_late(const struct fleet_member *member, uint64_t redis_ms)
-{
-	return (member->state == MEMBER_SUSPECT ||
-		   member_state_counts(member->state)) &&
-	    redis_ms + member->lease_ms / EARLY_PART >=
-	    member->beat_ms + member->lease_ms;
-}
 
 /* Any that is there, another one each time. */
 static const struct fleet_member *
@@ -59,7 +48,7 @@ choose(const struct fleet *fleet, uint64_t redis_ms)
 			0 &&
 		    (member->state == MEMBER_HEALTHY ||
 			member->state == MEMBER_DRAINING) &&
-		    !is_late(member, redis_ms))
+		    !fleet_member_is_late(member, redis_ms))
 			return member;
 	}
 	return NULL;
@@ -132,7 +121,7 @@ fleet_observe_judge(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 		struct fleet_member *member = &members->all[i];
 		const struct fleet_member *observer;
 
-		if (!is_late(member, redis_ms)) {
+		if (!fleet_member_is_late(member, redis_ms)) {
 			member->observer[0] = '\0';
 			member->seen = MEMBER_SEEN_NOT;
 			continue;

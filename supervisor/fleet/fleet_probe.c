@@ -28,6 +28,7 @@ fleet_probe_start(struct fleet *fleet, struct fleet_probe *all, size_t count,
 		return;
 	free_one->fleet = fleet;
 	free_one->incarnation = incarnation;
+	free_one->beat_ms = member->beat_ms;
 	(void)snprintf(free_one->node, sizeof(free_one->node), "%s",
 	    member->id);
 	(void)!peer_probe_start(fleet->sup->base, member->address, member->port,

@@ -19,6 +19,7 @@ struct fleet_probe {
 	struct peer_probe *probe; /* NULL: free */
 	char node[128];
 	uint64_t incarnation;
+	uint64_t beat_ms; /* of its lease, as the leader had read it */
 };
 
 /* Probes the member unless it is being probed, or all are taken.  cb gets the

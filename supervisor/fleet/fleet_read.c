@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/parse.h"
+#include "lib/random.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
@@ -100,7 +101,9 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	struct fleet_members fresh = { 0 }, before = *members;
 	size_t i, count = redis_reply_count(reply);
 
-	for (i = 4; i < count; i++) {
+	/* By their beats: of too many those that are late are left out. */
+	i = count > 4 + FLEET_MEMBERS_MAX ? count - FLEET_MEMBERS_MAX : 4;
+	for (; i < count; i++) {
 		const struct redisReply *item = redis_reply_at(reply, i);
 		const struct fleet_member *old = fleet_members_find(members,
 		    text_at(item, 0));
@@ -192,7 +195,7 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
 	enum failover_hold before = lead->hold;
-	size_t i, missing = 0;
+	size_t i, first, count = lead->members.count, missing = 0;
 
 	note_missing(lead);
 	for (i = 0; i < lead->members.count; i++)
@@ -203,13 +206,21 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 	if (lead->hold != before && lead->hold >= FAILOVER_PAUSED) {
 		tell_hold(fleet);
 	}
-	for (i = 0; i < lead->members.count; i++) {
-		struct fleet_member *member = &lead->members.all[i];
+	/* Another one first each time: there are only so many probes. */
+	first = random_below((uint32_t)count);
+	lead->is_any_late = false;
+	for (i = 0; i < count; i++) {
+		struct fleet_member *member =
+		    &lead->members.all[(first + i) % count];
 
-		if (fleet_member_is_over(member, redis_ms))
+		if (fleet_member_is_over(member, redis_ms)) {
 			fleet_bury_forget(fleet, member);
-		else if (member->state == MEMBER_SUSPECT)
+		} else if (fleet_member_is_late(member, redis_ms)) {
+			lead->is_any_late |= redis_ms <
+			    member->beat_ms + 2 * member->lease_ms;
+			fleet_bury_judge(fleet, member);
 			fleet_bury_probe(fleet, member);
+		}
 	}
 }
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: ISC
 """What a leader concludes from leases: whom it declares dead, and whom not."""
+import contextlib
 import re
 import shlex
+import socket
 
-from node import wait_until
+import pytest
+
+from node import SLOW, wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
 from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
@@ -59,6 +63,36 @@ def test_another_node_has_its_address(fleet, redis):
     wait_until(lambda: deaths(redis, "ghost"), 60)
     wait_until(lambda: is_purged(redis, "ghost"), 20)
     assert states(leader)[other] == "healthy"
+
+
+@pytest.mark.pace
+def test_host_without_power(fleet, redis):
+    """Nothing refuses: packets to its peer port are lost."""
+    nodes = fleet(2)
+    leader = leader_of(nodes)
+    wait_until(lambda: shown(leader)["hold"] == "go", 20)
+    with contextlib.ExitStack() as held:
+        full = held.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            queued = held.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(full.getsockname())
+        for i in range(500):
+            redis("SET", f"user-route:c{i}", "ghost")
+            redis("HSET", "node-clients:ghost", f"c{i}", "{}")
+        last = now_ms(redis) - 2500
+        beat(redis, "ghost", peer=f"127.0.0.1 {full.getsockname()[1]}",
+             lease=5000, beat=last)
+        wait_until(lambda: is_purged(redis, "ghost"), 20)
+        took = now_ms(redis) - last
+    assert redis("KEYS", "user-route:*") == []
+    dead, = deaths(redis, "ghost")
+    assert re.search(r"no lease for \d+ ms, peer port silent, seen by n\d "
+                     r"and by n\d$", dead["observed"])
+    print(f"dead and purged {took - 5000} ms after its lease")
+    assert took < 5000 + 2000 * SLOW
 
 
 def test_redis_decides_a_verdict(fleet, redis):

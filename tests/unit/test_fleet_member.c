@@ -146,6 +146,54 @@ test_same_life_goes_on(void **state)
 	assert_int_equal(member.misses, 0);
 }
 
+/* Renewed at 100000.  Whatever the lease, there is time to look twice, and a
+ * renewal has been missing. */
+static void
+test_who_is_late(void **state)
+{
+	static const struct {
+		const char *lease;
+		uint64_t late_ms;
+	} cases[] = { { "5000", 3125 }, { "3000", 2125 }, { "2000", 1625 },
+		{ "10000", 8000 }, { "300000", 298000 }, { "1000", 1000 } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fleet_member member = lease();
+		uint64_t at = 100000 + cases[i].late_ms;
+
+		fleet_member_set(&member, "lease", cases[i].lease);
+		member.state = MEMBER_HEALTHY;
+		assert_false(fleet_member_is_late(&member, at - 1));
+		assert_true(fleet_member_is_late(&member, at));
+		member.state = MEMBER_SUSPECT;
+		assert_true(fleet_member_is_late(&member, at));
+		member.state = MEMBER_LEFT;
+		assert_false(fleet_member_is_late(&member, at));
+	}
+}
+
+/* What was seen before its lease was over counts while it does not renew it. */
+static void
+test_renewed_in_between(void **state)
+{
+	struct fleet_member member = lease();
+
+	(void)state;
+	fleet_member_follow(&member, NULL, 104000);
+	member.misses = 2;
+	read_again(&member, "healthy", "00000000000000ff", "100000");
+	assert_int_equal(member.state, MEMBER_SUSPECT);
+	assert_int_equal(member.misses, 2);
+	member.state = MEMBER_HEALTHY;
+	member.has_answered = true;
+	read_again(&member, "healthy", "00000000000000ff", "100900");
+	assert_int_equal(member.state, MEMBER_SUSPECT);
+	assert_int_equal(member.misses, 0);
+	assert_false(member.has_answered);
+}
+
 /* The lease is over at 105000. */
 static void
 test_who_is_missing(void **state)
@@ -364,6 +412,8 @@ main(void)
 		cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_back_between_two_readings),
 		cmocka_unit_test(test_same_life_goes_on),
+		cmocka_unit_test(test_who_is_late),
+		cmocka_unit_test(test_renewed_in_between),
 		cmocka_unit_test(test_who_is_missing),
 		cmocka_unit_test(test_who_is_forgotten),
 		cmocka_unit_test(test_whose_routes_are_stale),
