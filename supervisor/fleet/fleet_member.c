@@ -260,6 +260,7 @@ begin(struct fleet_member *member)
 	member->has_answered = false;
 	member->observer[0] = '\0';
 	member->seen = MEMBER_SEEN_NOT;
+	member->is_asked_again = false;
 	member->is_disputed = false;
 }
 

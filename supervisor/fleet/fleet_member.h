@@ -19,7 +19,12 @@
 #define FLEET_MEMBERS_MAX 2000u
 
 /* What the observer has seen, see fleet_observe.h. */
-enum member_seen { MEMBER_SEEN_NOT, MEMBER_SEEN_ALIVE, MEMBER_SEEN_GONE };
+enum member_seen {
+	MEMBER_SEEN_NOT,
+	MEMBER_SEEN_ALIVE,
+	MEMBER_SEEN_GONE,
+	MEMBER_SEEN_UNCLEAR /* it could not look */
+};
 
 struct fleet_member {
 	char id[128];
@@ -49,7 +54,8 @@ struct fleet_member {
 	char observer[128];	       /* "": nobody has been asked about it */
 	uint64_t asked_ms;	       /* our clock */
 	enum member_seen seen;
-	bool is_disputed;	/* and that has been told */
+	bool is_asked_again; /* another observer, as the first has not said */
+	bool is_disputed;    /* and that has been told */
 	uint64_t purge_next_ms; /* our clock: it could not be purged */
 };
 

@@ -18,7 +18,7 @@
 
 /* The observer learns of it with the next renewal of its lease, so it is asked
  * before the other one's is over. */
-/* It may be gone itself. */
+/* So long an answer is waited for. */
 #define WAIT_MS 2500u
 /* Asks and answers end by themselves. */
 #define KEEP_MS "10000"
@@ -33,9 +33,9 @@ text_at(const struct redisReply *reply, size_t i)
 
 /* ---- the leader -------------------------------------------------------- */
 
-/* Any that is there, another one each time. */
+/* Any that is there, another one each time; not that one. */
 static const struct fleet_member *
-choose(const struct fleet *fleet, uint64_t redis_ms)
+choose(const struct fleet *fleet, const char *except, uint64_t redis_ms)
 {
 	const struct fleet_members *members = &fleet->lead.members;
 	size_t i, first = random_below((uint32_t)members->count);
@@ -46,6 +46,7 @@ choose(const struct fleet *fleet, uint64_t redis_ms)
 
 		if (strcmp(member->id, fleet->sup->conf.settings.node.id) !=
 			0 &&
+		    strcmp(member->id, except) != 0 &&
 		    (member->state == MEMBER_HEALTHY ||
 			member->state == MEMBER_DRAINING) &&
 		    !fleet_member_is_late(member, redis_ms))
@@ -63,9 +64,10 @@ ask(struct fleet *fleet, struct fleet_member *member,
 
 	(void)snprintf(text, sizeof(text), "%016" PRIx64 " %s",
 	    member->incarnation, observer->id);
-	fleet_args_eval(args, fleet_script_ask, 2);
+	fleet_args_eval(args, fleet_script_ask, 3);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, "asks");
+	fleet_key(fleet, "seen");
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_text(args, text);
@@ -75,6 +77,27 @@ ask(struct fleet *fleet, struct fleet_member *member,
 	(void)snprintf(member->observer, sizeof(member->observer), "%s",
 	    observer->id);
 	member->asked_ms = now_ms;
+	member->seen = MEMBER_SEEN_NOT;
+}
+
+/* The first word of it, a number, and what follows; NULL: it is none. */
+static const char *
+life_of(const char *text, uint64_t *out_incarnation)
+{
+	char *end;
+
+	*out_incarnation = strtoull(text, &end, 16);
+	return end == text || *end != ' ' ? NULL : end + 1;
+}
+
+/* An id may have blanks in it: it is the rest. */
+static bool
+is_by(const char *said, const char *word, const char *observer)
+{
+	size_t len = strlen(word);
+
+	return strncmp(said, word, len) == 0 && said[len] == ' ' &&
+	    strcmp(said + len + 1, observer) == 0;
 }
 
 static void
@@ -82,20 +105,19 @@ take_answer(struct fleet *fleet, const char *node, const char *text)
 {
 	struct fleet_member *member = fleet_members_find(&fleet->lead.members,
 	    node);
-	char result[16], observer[128];
 	uint64_t incarnation;
+	const char *said = life_of(text, &incarnation);
 
-	if (member == NULL ||
-	    sscanf(text, "%16" SCNx64 " %15s %127s", &incarnation, result,
-		observer) != 3 ||
-	    incarnation != member->incarnation ||
-	    strcmp(observer, member->observer) != 0)
+	if (member == NULL || said == NULL ||
+	    incarnation != member->incarnation)
 		return;
-	if (strcmp(result, "answered") == 0)
+	if (is_by(said, "answered", member->observer))
 		member->seen = MEMBER_SEEN_ALIVE;
-	else if (strcmp(result, "refused") == 0 ||
-	    strcmp(result, "silent") == 0)
+	else if (is_by(said, "refused", member->observer) ||
+	    is_by(said, "silent", member->observer))
 		member->seen = MEMBER_SEEN_GONE;
+	else if (is_by(said, "error", member->observer))
+		member->seen = MEMBER_SEEN_UNCLEAR;
 }
 
 static void
@@ -108,6 +130,34 @@ on_seen(const struct redisReply *reply, enum redis_fault fault, void *arg)
 		return;
 	for (i = 0; i + 1 < count; i += 2)
 		take_answer(fleet, text_at(reply, i), text_at(reply, i + 1));
+}
+
+/* Whom to ask now; NULL: nobody, or nobody else. */
+static const struct fleet_member *
+next_observer(const struct fleet *fleet, struct fleet_member *member,
+    uint64_t redis_ms, uint64_t now_ms)
+{
+	bool is_slow = now_ms > member->asked_ms + WAIT_MS;
+	const struct fleet_member *other;
+
+	if (member->observer[0] == '\0')
+		return choose(fleet, "", redis_ms);
+	if (member->seen == MEMBER_SEEN_ALIVE && is_slow) {
+		/* Others may see it otherwise, or it may end yet. */
+		other = choose(fleet, member->observer, redis_ms);
+		if (other == NULL)
+			other = choose(fleet, "", redis_ms);
+		member->is_asked_again = false;
+		member->seen = MEMBER_SEEN_NOT;
+		return other;
+	}
+	if (member->is_asked_again ||
+	    (member->seen != MEMBER_SEEN_UNCLEAR &&
+		(member->seen != MEMBER_SEEN_NOT || !is_slow)))
+		return NULL;
+	/* It may be gone itself. */
+	member->is_asked_again = true;
+	return choose(fleet, member->observer, redis_ms);
 }
 
 void
@@ -124,12 +174,13 @@ fleet_observe_judge(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 		if (!fleet_member_is_late(member, redis_ms)) {
 			member->observer[0] = '\0';
 			member->seen = MEMBER_SEEN_NOT;
+			member->is_asked_again = false;
 			continue;
 		}
 		is_any |= member->observer[0] != '\0';
-		if (member->address[0] == '\0' || member->observer[0] != '\0')
+		if (member->address[0] == '\0')
 			continue;
-		observer = choose(fleet, redis_ms);
+		observer = next_observer(fleet, member, redis_ms, now_ms);
 		if (observer != NULL)
 			ask(fleet, member, observer, now_ms);
 	}
@@ -154,17 +205,14 @@ fleet_observe_agrees(struct fleet *fleet, struct fleet_member *member,
 			fleet_event(fleet, "observer_disagrees", member->id,
 			    "it answers there: its routes stay", 0);
 		member->is_disputed = true;
-		/* Others may see it otherwise, or it may end yet. */
-		if (now > member->asked_ms + WAIT_MS) {
-			member->observer[0] = '\0';
-			member->seen = MEMBER_SEEN_NOT;
-		}
 		return false;
 	}
-	if (member->seen == MEMBER_SEEN_NOT) {
+	if (member->seen != MEMBER_SEEN_GONE) {
 		(void)snprintf(out_text, size, ", %s has not said",
 		    member->observer);
-		return now > member->asked_ms + WAIT_MS;
+		return member->is_asked_again &&
+		    (member->seen == MEMBER_SEEN_UNCLEAR ||
+			now > member->asked_ms + WAIT_MS);
 	}
 	(void)snprintf(out_text, size, " and by %s", member->observer);
 	return true;
@@ -203,13 +251,12 @@ fleet_observe_take(struct fleet *fleet, const struct redisReply *asks)
 		 * into Redis does not choose whom we connect to here. */
 		const struct fleet_member *member =
 		    fleet_members_find(&fleet->members, text_at(asks, i));
-		char observer[128];
 		uint64_t incarnation;
+		const char *who = life_of(text_at(asks, i + 1), &incarnation);
 
 		if (member == NULL || member->address[0] == '\0' ||
-		    sscanf(text_at(asks, i + 1), "%16" SCNx64 " %127s",
-			&incarnation, observer) != 2 ||
-		    strcmp(observer, fleet->sup->conf.settings.node.id) != 0)
+		    who == NULL ||
+		    strcmp(who, fleet->sup->conf.settings.node.id) != 0)
 			continue;
 		fleet_probe_start(fleet, fleet->observe, FLEET_OBSERVE_MAX,
 		    member, incarnation, on_probed);

@@ -176,7 +176,9 @@ const char *const fleet_script_permit_end =
 const char *const fleet_script_ask =
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
     "redis.call('HSET',KEYS[2],ARGV[2],ARGV[3]) "
-    "redis.call('PEXPIRE',KEYS[2],ARGV[4]) return 1";
+    "redis.call('PEXPIRE',KEYS[2],ARGV[4]) "
+    /* What was seen before is no answer to this. */
+    "redis.call('HDEL',KEYS[3],ARGV[2]) return 1";
 
 const char *const fleet_script_seen =
     "redis.call('HSET',KEYS[1],ARGV[1],ARGV[2]) "

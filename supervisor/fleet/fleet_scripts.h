@@ -60,8 +60,8 @@ extern const char *const fleet_script_permit;
  * token. */
 extern const char *const fleet_script_permit_end;
 
-/* Asks another node to look.  KEYS: leader, asks; ARGV: token, id, whom and
- * which life of it, how long that stands in ms. */
+/* Asks another node to look.  KEYS: leader, asks, seen; ARGV: token, id, whom
+ * and which life of it, how long that stands in ms. */
 extern const char *const fleet_script_ask;
 /* What it saw.  KEYS: seen; ARGV: id, what, how long that stands in ms. */
 extern const char *const fleet_script_seen;

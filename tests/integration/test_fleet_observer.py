@@ -23,26 +23,49 @@ def beat(redis, name, **fields):
 
 
 def test_somebody_else_sees_it(fleet, redis):
+    """Two others live all the time.  Of their ids one has a blank in it."""
     node, = fleet(1)
     beat(redis, "ghost", peer=f"127.0.0.1 {free_port()}")
+    asked = []
+    say = None
 
     def soon(fact):
-        # The observer lives all the time.
-        return wait_until(lambda: beat(redis, "obs") and fact(), 60)
+        def look():
+            for name in ("o b", "obs"):
+                beat(redis, name)
+            ask = redis("HGET", "{main}:asks", "ghost")
+            if ask is None:
+                return fact()
+            life, _, who = ask.partition(" ")
+            assert life == LIFE and who in ("o b", "obs")
+            if asked[-1:] != [who]:
+                # Nothing of what was seen before is left.
+                assert redis("HGET", "{main}:seen", "ghost") is None
+                asked.append(who)
+            if say is not None:
+                redis("HSET", "{main}:seen", "ghost", f"{LIFE} {say} {who}")
+            return fact()
+        return wait_until(look, 60)
 
     def kinds():
         return [e["kind"] for e in events(redis)]
 
-    assert soon(lambda: redis("HGET", "{main}:asks", "ghost")) == (
-        f"{LIFE} obs")
-    redis("HSET", "{main}:seen", "ghost", f"{LIFE} answered obs")
+    # One that says nothing is replaced, and so is one who says that it lives.
+    soon(lambda: len(asked) == 2)
+    assert asked[0] != asked[1]
+    say = "answered"
     soon(lambda: "observer_disagrees" in kinds())
     soon(lambda: states(node)["ghost"] == "suspect")
+    soon(lambda: len(asked) == 3)
     assert "node_dead" not in kinds()
-    redis("HSET", "{main}:seen", "ghost", f"{LIFE} refused obs")
+    # One that cannot look is replaced at once.
+    say = "error"
+    soon(lambda: len(asked) == 4)
+    say = "refused"
     soon(lambda: states(node)["ghost"] == "dead")
     dead, = [e for e in events(redis) if e["kind"] == "node_dead"]
-    assert dead["node"] == "ghost" and "and by obs" in dead["observed"]
+    assert dead["node"] == "ghost"
+    assert f" and by {asked[-1]}" in dead["observed"]
 
 
 @long

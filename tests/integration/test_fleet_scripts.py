@@ -56,7 +56,7 @@ ACTS = {
     "publish": (["leader", "summary"], ["held", "5"]),
     "bury": (["leader", "node:x", "events", "paused"],
              ["x", LIFE, "BEAT", "seen", "n0"]),
-    "ask": (["leader", "asks"], ["x", f"{LIFE} n1", "10000"]),
+    "ask": (["leader", "asks", "seen"], ["x", f"{LIFE} n1", "10000"]),
     "purged": (["leader", "node:x", "routes:x", "events"], [LIFE, "x", "7"]),
     "is_over": (["leader", "node:x"], [LIFE]),
     "forget": (["leader", "node:x", "nodes", "events", "routes:x"],
@@ -71,6 +71,7 @@ def test_only_the_leader_acts(redis, name):
     beat = lease(redis, state="healthy" if name == "bury" else "dead",
                  purged=int(name == "forget"))
     redis("SET", "{main}:routes:x", "r")
+    redis("HSET", "{main}:seen", "x", "something")
     args = [beat if word == "BEAT" else word for word in args]
     for holder in (None, "2" + TOKEN[1:], TOKEN[:-1], TOKEN + "0",
                    TOKEN.upper()):
