@@ -80,6 +80,10 @@ int redis_link_command(struct redis_link *, redis_link_cb *cb, void *arg,
     int argc, const char *const *argv, const size_t *lens)
     __attribute__((warn_unused_result));
 
+/* Writes what waits, as far as the socket takes it: what is sent before a link
+ * is freed in the same turn. */
+void redis_link_flush(struct redis_link *);
+
 enum redis_link_state redis_link_state(const struct redis_link *);
 uint32_t redis_link_pending(const struct redis_link *);
 /* For how long the reply that comes next has been owed; 0: none is. */

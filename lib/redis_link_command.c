@@ -274,3 +274,13 @@ redis_link_ask(struct redis_link *link)
 	else if (send_words(link, on_role, 1, role) != 0)
 		redis_link_feed(link, REDIS_LINK_EV_FAILED, "ROLE: no memory");
 }
+
+void
+redis_link_flush(struct redis_link *link)
+{
+	int is_done;
+
+	/* An error shows again when the loop writes. */
+	if (link->ac != NULL)
+		(void)redisBufferWrite(&link->ac->c, &is_done);
+}

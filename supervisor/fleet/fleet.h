@@ -103,6 +103,10 @@ void fleet_leave(struct supervisor *sup);
 /* The settings have changed: what they say of the link. */
 void fleet_apply_settings(struct supervisor *sup);
 
+/* Another supervisor takes the node's place in it: that one does not lead yet,
+ * so others are not to wait for the end of our lease. */
+void fleet_hand_over(struct supervisor *sup);
+
 /* How many connections the node may hold, of those it could. */
 uint32_t fleet_capacity(const struct supervisor *sup, uint32_t possible);
 /* Cut off from a fleet that goes on without us? */

@@ -404,6 +404,15 @@ fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
 }
 
 void
+fleet_hand_over(struct supervisor *sup)
+{
+	if (sup->fleet == NULL)
+		return;
+	fleet_lead_resign(sup->fleet);
+	redis_link_flush(sup->fleet->link);
+}
+
+void
 fleet_leave(struct supervisor *sup)
 {
 	struct fleet *fleet = sup->fleet;

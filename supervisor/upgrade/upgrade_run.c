@@ -163,6 +163,7 @@ upgrade_run_let_go(struct supervisor *sup)
 	/* The server closes its socket; a copy is for the way back. */
 	admin = fcntl(sup->listeners.admin.fd, F_DUPFD_CLOEXEC, 3);
 	admin_stop(sup);
+	fleet_hand_over(sup);
 	fleet_stop(sup);
 	sup->listeners.admin.fd = admin;
 	slot_watch_stop(sup);

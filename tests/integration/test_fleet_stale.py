@@ -6,8 +6,9 @@ import signal
 
 # pylint: disable=unused-import
 from node import wait_until
-from test_fleet import events, fleet, kill_all, leader_of, redis, shown, states
+from test_fleet import FAST, events, fleet, kill_all, leader_of, redis, shown, states
 from test_fleet_return import CLIENTS, STALE, list_stale, routed
+from upgrading import Upgradable
 from wire import Client
 
 
@@ -35,6 +36,19 @@ def check_history(redis, leader, name):
     assert terms == sorted(set(terms))
     assert terms[-1] == epoch(redis("GET", "{main}:leader"))
     assert shown(leader)["epoch"] == terms[-1]
+
+
+def test_leader_is_upgraded(start, redis):
+    """The supervisor after it has another token: nobody waits for the lease of
+    the one before."""
+    node = start({**FAST, "redis.url": redis.url, "node.id": "n0",
+                  "membership.lease": "60s", "membership.leader_lease": "60s"},
+                 kind=Upgradable)
+    wait_until(lambda: shown(node)["leads"], 20)
+    token = redis("GET", "{main}:leader")
+    node.upgrade()
+    assert redis("GET", "{main}:leader") != token
+    wait_until(lambda: shown(node)["place"] == "joined", 20)
 
 
 def test_leader_stands_still(fleet, redis):
