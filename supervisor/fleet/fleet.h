@@ -124,6 +124,9 @@ void fleet_key(struct fleet *fleet, const char *what);
 /* Something for `holdfastctl events`, and for the fleet's stream. */
 void fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value);
+/* For the former alone. */
+void fleet_event_here(struct fleet *fleet, const char *kind, const char *node,
+    const char *text, int64_t value);
 /* Since when a renewal is due; 0: there was no link yet. */
 uint64_t fleet_quiet_since(const struct fleet *fleet);
 /* Redis' clock now, as far as we know. */

@@ -69,7 +69,7 @@ announce(struct fleet *fleet, const struct fleet_member *member,
 	(void)snprintf(text, sizeof(text), "%llu clients over %llu ms",
 	    (unsigned long long)lead->storm.displaced,
 	    (unsigned long long)lead->storm.window_ms);
-	fleet_event(fleet, "storm_announced", member->id, text, 0);
+	fleet_lead_event(fleet, "storm_announced", member->id, text);
 }
 
 static void

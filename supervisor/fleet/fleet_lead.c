@@ -36,6 +36,25 @@ fleet_lead_resign(struct fleet *fleet)
 	fleet->token_text[0] = '\0';
 }
 
+void
+fleet_lead_event(struct fleet *fleet, const char *kind, const char *node,
+    const char *text)
+{
+	struct fleet_args *args = &fleet->args;
+
+	fleet_event_here(fleet, kind, node, text, 0);
+	fleet_args_eval(args, fleet_script_event, 2);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, "events");
+	fleet_args_text(args, fleet->token_text);
+	fleet_args_text(args, kind);
+	fleet_args_text(args, node);
+	fleet_args_text(args, text);
+	fleet_args_text(args, fleet->sup->conf.settings.node.id);
+	/* Lost when Redis is: the node's own list has it. */
+	(void)!fleet_send(fleet, NULL, NULL);
+}
+
 /* A link that is down is told elsewhere. */
 static void
 note_fault(struct fleet *fleet, const char *what,
@@ -77,6 +96,7 @@ fleet_lead_connected(struct fleet *fleet, uint64_t now_ms)
 	failover_on_connect(&fleet->lead.failover, now_ms);
 	fleet->lead.hold = FAILOVER_UNSETTLED;
 	fleet->lead.is_reading = false;
+	fleet->lead.may_have_forgotten = true;
 }
 
 void
@@ -94,6 +114,8 @@ fleet_lead_begin(struct fleet *fleet)
 	lead->has_history = false;
 	lead->is_reading = false;
 	lead->faults = 0;
+	(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
+	    fleet->summary.paused);
 	/* A storm that the leader before us announced goes on. */
 	storm_resume(&lead->storm, &fleet->summary.storm,
 	    fleet_redis_ms(fleet, now), now);
@@ -103,8 +125,8 @@ fleet_lead_begin(struct fleet *fleet)
 	    fleet->summary.is_known ? fleet->summary.level : UINT64_MAX, now);
 	log_notice("fleet_leader", "this node leads the fleet",
 	    log_text("token", fleet->token_text));
-	fleet_event(fleet, "leader", fleet->sup->conf.settings.node.id,
-	    fleet->token_text, 0);
+	fleet_lead_event(fleet, "leader", fleet->sup->conf.settings.node.id,
+	    fleet->token_text);
 }
 
 static void
@@ -191,7 +213,8 @@ on_info(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	}
 	if (run_id[0] == '\0')
 		note_fault(fleet, "INFO", reply, fault, now);
-	(void)failover_on_server(&fleet->lead.failover, run_id, replid, now);
+	if (failover_on_server(&fleet->lead.failover, run_id, replid, now))
+		fleet->lead.may_have_forgotten = true;
 }
 
 static void
@@ -222,12 +245,13 @@ read_all(struct fleet *fleet, uint64_t now_ms)
 	fleet_args_command(&fleet->args, "INFO");
 	if (fleet_send(fleet, on_info, fleet) != 0)
 		return;
-	fleet_args_eval(&fleet->args, fleet_script_read, 5);
+	fleet_args_eval(&fleet->args, fleet_script_read, 6);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "paused");
 	fleet_key(fleet, "ack");
 	fleet_key(fleet, "events");
 	fleet_key(fleet, "leader");
+	fleet_key(fleet, "summary");
 	fleet_key(fleet, "node:");
 	fleet_args_number(&fleet->args,
 	    lead->has_history ? 0 : FAILOVER_SPAN_MS);

@@ -55,8 +55,9 @@ struct fleet_lead {
 	char missing[FLEET_MISSING_MAX]; /* the expired */
 	bool is_reading;
 	uint64_t read_sent_ms;
-	uint32_t faults;	/* readings in a row that failed */
-	uint64_t fault_next_ms; /* not told before */
+	bool may_have_forgotten; /* Redis: another history, or a new link */
+	uint32_t faults;	 /* readings in a row that failed */
+	uint64_t fault_next_ms;	 /* not told before */
 	uint64_t redis_ms; /* at the last reading */
 	uint64_t ack_ms;  /* by Redis' clock: an operator has looked; 0: none */
 	bool has_history; /* ack and deaths of the terms before ours */
@@ -72,6 +73,9 @@ void fleet_lead_init(struct fleet *fleet);
 void fleet_lead_clear(struct fleet *fleet);
 /* The first turn of a term: nothing is known of what came before. */
 void fleet_lead_begin(struct fleet *fleet);
+/* As fleet_event(), but by the leader of this term and no other. */
+void fleet_lead_event(struct fleet *fleet, const char *kind, const char *node,
+    const char *text);
 /* Others may lead at once. */
 void fleet_lead_resign(struct fleet *fleet);
 void fleet_lead_tick(struct fleet *fleet, uint64_t now_ms);

@@ -262,7 +262,9 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	if (number_at(reply, 2) == 0)
 		return;
 	summary->is_known = true;
-	summary->epoch = number_at(reply, 2);
+	/* An older replica has an older one. */
+	if (number_at(reply, 2) > summary->epoch)
+		summary->epoch = number_at(reply, 2);
 	summary->held = number_at(reply, 3);
 	summary->level = number_at(reply, 4);
 	summary->storm.until_ms = number_at(reply, 5);
@@ -270,6 +272,9 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	copy_at(reply, 6, summary->hold, sizeof(summary->hold));
 	copy_at(reply, 11, summary->leader, sizeof(summary->leader));
 	copy_at(reply, 12, summary->paused, sizeof(summary->paused));
+	/* That is by now what Redis knows, unless we are to see to it. */
+	if (!leader_leads(&fleet->leader, clock_mono_ms()))
+		fleet->lead.may_have_forgotten = false;
 	summary->expired = number_at(reply, 13);
 	copy_at(reply, 14, summary->missing, sizeof(summary->missing));
 	summary->effective = real_at(reply, 15);

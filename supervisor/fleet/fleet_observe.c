@@ -202,8 +202,8 @@ fleet_observe_agrees(struct fleet *fleet, struct fleet_member *member,
 		return true;
 	if (member->seen == MEMBER_SEEN_ALIVE) {
 		if (!member->is_disputed)
-			fleet_event(fleet, "observer_disagrees", member->id,
-			    "it answers there: its routes stay", 0);
+			fleet_lead_event(fleet, "observer_disagrees",
+			    member->id, "it answers there: its routes stay");
 		member->is_disputed = true;
 		return false;
 	}

@@ -17,6 +17,9 @@
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
 
+/* In the answer of fleet_script_read. */
+#define FIRST_MEMBER 5u
+
 static const char *
 text_at(const struct redisReply *reply, size_t i)
 {
@@ -64,7 +67,7 @@ note(struct fleet *fleet, const struct fleet_member *member,
 	log_notice("fleet_member", NULL, log_text("node", member->id),
 	    log_text("state", state),
 	    log_text("before", member_state_name(before)));
-	fleet_event(fleet, "member", member->id, state, 0);
+	fleet_lead_event(fleet, "member", member->id, state);
 }
 
 /* Deaths that no storm was announced for: Redis has them from us, but its
@@ -102,7 +105,9 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	size_t i, count = redis_reply_count(reply);
 
 	/* By their beats: of too many those that are late are left out. */
-	i = count > 4 + FLEET_MEMBERS_MAX ? count - FLEET_MEMBERS_MAX : 4;
+	i = count > FIRST_MEMBER + FLEET_MEMBERS_MAX ?
+	    count - FLEET_MEMBERS_MAX :
+	    FIRST_MEMBER;
 	for (; i < count; i++) {
 		const struct redisReply *item = redis_reply_at(reply, i);
 		const struct fleet_member *old = fleet_members_find(members,
@@ -186,8 +191,8 @@ tell_hold(struct fleet *fleet)
 	(void)snprintf(text, sizeof(text), "%s%s%s", why,
 	    lead->hold == FAILOVER_PAUSED ? " by " : ", missing: ",
 	    lead->hold == FAILOVER_PAUSED ? lead->paused : lead->missing);
-	fleet_event(fleet, "failover_held", fleet->sup->conf.settings.node.id,
-	    text, 0);
+	fleet_lead_event(fleet, "failover_held",
+	    fleet->sup->conf.settings.node.id, text);
 }
 
 static void
@@ -292,6 +297,35 @@ take_deaths(struct failover *failover, const struct redisReply *deaths,
 	}
 }
 
+/* An operator ends a pause, no FLUSHALL does, nor a replica that had not heard
+ * of it. */
+static bool
+is_pause_forgotten(const struct fleet *fleet, const struct redisReply *reply)
+{
+	const struct fleet_lead *lead = &fleet->lead;
+
+	return lead->paused[0] != '\0' && text_at(reply, 1)[0] == '\0' &&
+	    (lead->may_have_forgotten ||
+		number_at(reply, 4) < fleet->summary.epoch);
+}
+
+static void
+pause_again(struct fleet *fleet)
+{
+	struct fleet_args *args = &fleet->args;
+
+	log_warn("pause_restored", "Redis has forgotten it",
+	    log_text("paused", fleet->lead.paused));
+	fleet_args_eval(args, fleet_script_pause_again, 2);
+	fleet_key(fleet, "leader");
+	fleet_key(fleet, "paused");
+	fleet_args_text(args, fleet->token_text);
+	fleet_args_text(args, fleet->lead.paused);
+	/* Unsent, it is missing in the next reading, too. */
+	if (fleet_send(fleet, NULL, NULL) != 0)
+		fleet->lead.may_have_forgotten = true;
+}
+
 static void
 take_switches(struct fleet *fleet, const struct redisReply *reply,
     uint64_t redis_ms, uint64_t now_ms)
@@ -299,8 +333,12 @@ take_switches(struct fleet *fleet, const struct redisReply *reply,
 	struct fleet_lead *lead = &fleet->lead;
 	uint64_t ack_ms = number_at(reply, 2);
 
-	(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
-	    text_at(reply, 1));
+	if (is_pause_forgotten(fleet, reply))
+		pause_again(fleet);
+	else
+		(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
+		    text_at(reply, 1));
+	lead->may_have_forgotten = false;
 	if (!lead->has_history)
 		take_deaths(&lead->failover, redis_reply_at(reply, 3), ack_ms,
 		    redis_ms, now_ms);

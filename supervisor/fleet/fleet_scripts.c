@@ -98,7 +98,8 @@ const char *const fleet_script_read = NOW TYPED
     "local function get(key,other) "
     "  return typed(redis.pcall('GET',key),other) or '' "
     "end "
-    "local out={now,get(KEYS[2],'a key of another type'),get(KEYS[3],''),{}} "
+    "local out={now,get(KEYS[2],'a key of another type'),get(KEYS[3],''),{},"
+    "typed(redis.pcall('HGET',KEYS[6],'epoch')) or ''} "
     "if ARGV[2]~='0' then "
     "  local d=redis.pcall('XRANGE',KEYS[4],now-tonumber(ARGV[2]),'+') "
     "  for i=1,#d do "
@@ -124,6 +125,17 @@ const char *const fleet_script_read = NOW TYPED
     "  out[#out+1]={n[i],n[i+1],h} "
     "end "
     "return out";
+
+const char *const fleet_script_pause_again =
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
+    "return redis.call('SETNX',KEYS[2],ARGV[2])";
+
+/* A stream that is none costs the event. */
+const char *const fleet_script_event =
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end "
+    "redis.call('XADD',KEYS[2],'MAXLEN','~',10000,'*','kind',ARGV[2],"
+    "'node',ARGV[3],'text',ARGV[4],'by',ARGV[5],'token',ARGV[1]) "
+    "return 1";
 
 const char *const fleet_script_ack = NOW
     "redis.call('SET',KEYS[1],now) return now";

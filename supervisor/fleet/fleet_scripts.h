@@ -30,11 +30,18 @@ extern const char *const fleet_script_lead;
 /* Gives it back.  KEYS: leader; ARGV: token. */
 extern const char *const fleet_script_resign;
 
-/* Everything the leader decides by.  KEYS: nodes, paused, ack, events, leader;
- * ARGV: what the keys of nodes begin with, how far back in ms deaths are
- * wanted, token. Returns {now, paused, ack, {when somebody was declared dead
- * ...}, {id, beat, {field, value ...}}, ...}. */
+/* Everything the leader decides by.  KEYS: nodes, paused, ack, events, leader,
+ * summary; ARGV: what the keys of nodes begin with, how far back in ms deaths
+ * are wanted, token.  Returns {now, paused, ack, {when somebody was declared
+ * dead ...}, epoch, {id, beat, {field, value ...}}, ...}. */
 extern const char *const fleet_script_read;
+
+/* The pause that Redis has forgotten.  KEYS: leader, paused; ARGV: token, text.
+ * 1 or 0. */
+extern const char *const fleet_script_pause_again;
+/* What the leader tells of.  KEYS: leader, events; ARGV: token, kind, node,
+ * text, our id.  1, or 0: not the leader. */
+extern const char *const fleet_script_event;
 
 /* An operator has looked.  KEYS: ack. */
 extern const char *const fleet_script_ack;

@@ -118,6 +118,29 @@ def test_pause_says_who_and_why(fleet, redis):
     wait_until(lambda: states(leader)[name] == "dead", 20)
 
 
+def test_pause_outlives_redis(fleet, redis):
+    """It ends by who began it, not by a FLUSHALL."""
+    nodes = fleet(2)
+    leader = leader_of(nodes)
+    epoch = shown(leader)["epoch"]
+    leader.ctl("pause", "moving racks")
+    said = redis("GET", "{main}:paused")
+    wait_until(lambda: all(shown(node)["hold"] == "paused" for node in nodes),
+               20)
+    redis("FLUSHALL")
+    wait_until(lambda: redis("GET", "{main}:paused") == said, 20)
+    # Terms are counted on where they were.
+    wait_until(lambda: all(shown(node)["epoch"] > epoch for node in nodes), 20)
+    wait_until(lambda: shown(nodes[0])["hold"] == "paused", 20)
+    nodes[0].ctl("resume")
+    wait_until(lambda: all(shown(node)["hold"] == "go" for node in nodes), 20)
+    assert redis("EXISTS", "{main}:paused") == 0
+    # What the leader tells carries its token.
+    token = redis("GET", "{main}:leader")
+    assert {e["token"] for e in events(redis)
+            if e["kind"] in ("leader", "member")} == {token}
+
+
 def test_mass_expiry_says_who_is_missing(fleet, redis):
     nodes = fleet(4)
     leader = leader_of(nodes)

@@ -59,6 +59,8 @@ ACTS = {
     "ask": (["leader", "asks", "seen"], ["x", f"{LIFE} n1", "10000"]),
     "purged": (["leader", "node:x", "routes:x", "events"], [LIFE, "x", "7"]),
     "is_over": (["leader", "node:x"], [LIFE]),
+    "pause_again": (["leader", "paused"], ["n0: moving racks"]),
+    "event": (["leader", "events"], ["member", "x", "suspect", "n0"]),
     "forget": (["leader", "node:x", "nodes", "events", "routes:x"],
                ["x", LIFE]),
 }
@@ -144,7 +146,8 @@ KEYS = ["node:x", "nodes", "summary", "events", "asks", "paused", "ack",
 
 
 def read(redis, since=0):
-    return run(redis, "read", ["nodes", "paused", "ack", "events", "leader"],
+    return run(redis, "read",
+               ["nodes", "paused", "ack", "events", "leader", "summary"],
                "{main}:node:", since, TOKEN)
 
 
@@ -158,7 +161,7 @@ def test_key_of_another_type(redis, broken):
     assert token == f"7:{LIFE}:{LIFE}" if broken == "epoch" else token
     assert run(redis, "publish", ["leader", "summary"], token, "held", 5) == 1
     assert redis("HGET", "{main}:summary", "held") == "5"
-    _, paused, ack, _, (name, _, fields) = read(redis, 3600000)
+    _, paused, ack, _, _, (name, _, fields) = read(redis, 3600000)
     assert (name, fields[1], ack) == ("x", LIFE, "")
     # Nobody is declared dead then, and that is told.
     assert paused == ("a key of another type" if broken == "paused" else "")
@@ -201,7 +204,7 @@ def test_lease_of_a_name_is_no_hash(redis):
     lease(redis, "y")
     redis("SET", "{main}:node:x", "nonsense")
     redis("ZADD", "{main}:nodes", 1, "x")
-    members = {one[0]: one[2] for one in read(redis)[4:]}
+    members = {one[0]: one[2] for one in read(redis)[5:]}
     assert members["x"] == [] and LIFE in members["y"]
 
 
