@@ -101,6 +101,12 @@ class Redis:
         wait_until(self.answers, 10, "redis-server to answer")
         return self
 
+    def restart_with(self, *options):
+        """Empty, unless it keeps something."""
+        self.kill()
+        self.options = options
+        self.start()
+
     def answers(self):
         assert self.process.poll() is None, (self.dir / "log").read_text()
         try:
@@ -111,6 +117,13 @@ class Redis:
         except OSError:
             return False
         return True
+
+    def has_loaded(self):
+        """Redis to have read its file."""
+        try:
+            return self("PING")
+        except RedisError:
+            return False
 
     def connect(self):
         return Wire(("127.0.0.1", self.port))

@@ -388,10 +388,21 @@ def test_two_die_at_once(fleet, redis):
                == ["dead", "dead", "healthy", "healthy"], 20)
 
 
+def keep(redis):
+    """From now on it remembers all when it is started again."""
+    redis.options = ("--appendonly", "yes", "--appendfsync", "always")
+    redis("CONFIG", "SET", "appendfsync", "always")
+    redis("CONFIG", "SET", "appendonly", "yes")
+    wait_until(lambda: "aof_rewrite_in_progress:0" in redis("INFO") and
+               "aof_enabled:1" in redis("INFO"), 20, "the file to be there")
+
+
 def test_redis_outage(fleet, redis):
-    """Everybody loses it: nobody is cut off, dead or refused."""
+    """Everybody loses it: nobody is cut off, dead or refused, although all
+    leases have run out when it is back."""
     nodes = fleet(3)
     leader_of(nodes)
+    keep(redis)
     clients = [Client(node, f"c{i}") for i, node in enumerate(nodes)]
     redis.kill()
     for node in nodes:
@@ -406,6 +417,9 @@ def test_redis_outage(fleet, redis):
         with Client(node, f"new{i}") as client:
             assert client.echo("hello")
     redis.start()
+    wait_until(redis.has_loaded)
+    # What it was told before is there.
+    assert [e for e in events(redis) if e["kind"] == "leader"]
     for node in nodes:
         wait_until(lambda n=node: shown(n)["partition"] == "none", 30)
     leader = leader_of(nodes)
@@ -424,12 +438,16 @@ def test_redis_stands_still_and_is_flushed(fleet, redis):
     nodes = fleet(2)
     leader_of(nodes)
     redis.pause()
+    begun = time.monotonic()
     for node in nodes:
         wait_until(lambda n=node: shown(n)["partition"] == "outage", 30)
         assert node.admin("/readyz").status == 200
+    wait_until(lambda: time.monotonic() > begun + 2 * LEASE, 30)
     redis.go_on()
     for node in nodes:
         wait_until(lambda n=node: shown(n)["partition"] == "none", 30)
+    assert [e for e in events(redis) if e["kind"] == "leader"]
+    assert not [e for e in events(redis) if e["kind"] == "node_dead"]
     redis.forget()
     redis("FLUSHALL")
     leader = leader_of(nodes)

@@ -4,8 +4,8 @@ import collections
 import time
 
 from node import SLOW, wait_until
-from test_fleet import (FAST, LEASE, events, fleet, kill_all, leader_of, long,
-                        redis, shown, states)
+from test_fleet import (FAST, LEASE, events, fleet, keep, kill_all, leader_of,
+                        long, redis, shown, states)
 from wire import Client
 
 OUTAGE_S = 60
@@ -43,6 +43,7 @@ def test_limits_outlive_the_supervisor(fleet, redis):
 def test_a_minute_without_redis(fleet, redis):
     nodes = fleet(5)
     leader_of(nodes)
+    keep(redis)
     clients = [Client(node, f"c{i}-{n}") for n, node in enumerate(nodes)
                for i in range(20)]
     wait_until(lambda: len(redis("KEYS", "user-route:*")) == 100, 20)

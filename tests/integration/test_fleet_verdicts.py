@@ -10,7 +10,7 @@ import pytest
 from node import SLOW, wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
-from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
+from test_fleet import FAST, LEASE, events, fleet, leader_of, redis, shown, states
 from test_fleet_observer import beat, now_ms
 from wire import Client
 
@@ -51,6 +51,25 @@ def test_back_between_two_readings(fleet, redis):
         wait_until(lambda: is_purged(redis, "ghost"), 20)
         assert redis("GET", f"user-route:c{died}") is None
     assert [e["incarnation"] for e in deaths(redis, "ghost")] == list(lives)
+
+
+def test_not_before_redis_has_settled(fleet, redis):
+    """The lease of one that is gone is long over; but Redis is another one."""
+    node, = fleet(1)
+    leader_of([node])
+    redis.restart_with("--enable-debug-command", "local")
+    wait_until(lambda: shown(node)["leads"]
+               and shown(node)["hold"] == "go", 30)
+    redis("DEBUG", "CHANGE-REPL-ID")
+    begun = now_ms(redis)
+    beat(redis, "ghost", peer=f"127.0.0.1 {free_port()}", beat=begun - 9000)
+    wait_until(lambda: shown(node)["hold"] == "unsettled", 20)
+    wait_until(lambda: states(node).get("ghost") == "suspect", 20)
+    wait_until(lambda: deaths(redis, "ghost"), 20)
+    at, = [int(when.split("-")[0]) for when, fields
+           in redis("XRANGE", "{main}:events", "-", "+")
+           if "node_dead" in fields]
+    assert at > begun + LEASE * 1000
 
 
 def test_another_node_has_its_address(fleet, redis):
