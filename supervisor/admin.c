@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "supervisor/agent.h"
 #include "supervisor/fleet/fleet_deaf.h"
+#include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/metrics.h"
 #include "supervisor/supervisor.h"
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "supervisor/fleet/fleet_deaf.h"
+#include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/supervisor.h"
 
 /* A full node is not down: its own door says no, and 0 % would be "drain". */

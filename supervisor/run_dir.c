@@ -84,7 +84,7 @@ run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
 	if (rc != 0)
 		return rc;
 	snprintf(dir->path, sizeof(dir->path), "%s", path);
-	dir->lock = -1;
+	dir->lock = dir->state_lock = -1;
 	rc = run_dir_path(dir, LOCK_NAME, name, sizeof(name));
 	if (rc == 0)
 		rc = lock_file(name, &dir->lock, out_holder);
@@ -97,14 +97,14 @@ run_dir_open(struct run_dir *dir, const char *path, pid_t *out_holder)
 }
 
 int
-run_dir_lock_state(const char *path, int *out_fd, pid_t *out_holder)
+run_dir_lock_state(struct run_dir *dir, const char *path, pid_t *out_holder)
 {
 	char name[512];
 	int len = snprintf(name, sizeof(name), "%s/" STATE_LOCK_NAME, path);
 
 	if (len < 0 || (size_t)len >= sizeof(name))
 		return -ENAMETOOLONG;
-	return lock_file(name, out_fd, out_holder);
+	return lock_file(name, &dir->state_lock, out_holder);
 }
 
 int
@@ -151,6 +151,7 @@ run_dir_let_go(struct run_dir *dir)
 {
 	dir->pid_written = 0;
 	fd_close(&dir->lock);
+	fd_close(&dir->state_lock);
 }
 
 void
@@ -163,4 +164,5 @@ run_dir_close(struct run_dir *dir)
 		(void)unlink(name);
 	dir->pid_written = 0;
 	fd_close(&dir->lock);
+	fd_close(&dir->state_lock);
 }

@@ -11,7 +11,8 @@
 
 struct run_dir {
 	char path[256];
-	int lock; /* owned; closing any fd of that file drops the lock */
+	int lock;	/* owned; closing any fd of that file drops the lock */
+	int state_lock; /* owned; -1: none */
 	int pid_written;
 };
 
@@ -22,8 +23,9 @@ void run_dir_let_go(struct run_dir *dir);
 /* Removes the pid file and unlocks. */
 void run_dir_close(struct run_dir *dir);
 
-/* Locks a state directory that is there, as above; *out_fd is the caller's. */
-int run_dir_lock_state(const char *path, int *out_fd, pid_t *out_holder);
+/* Locks the state directory, which is there, for as long. */
+int run_dir_lock_state(struct run_dir *dir, const char *path,
+    pid_t *out_holder);
 
 /* Replaces a file in one step: whoever reads it finds the old one or the new
  * one, whole. */

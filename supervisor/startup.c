@@ -57,7 +57,7 @@ lock_state_dir(struct supervisor *sup, uint64_t until)
 	if (set->redis.url[0] == '\0')
 		return 0;
 	do {
-		rc = run_dir_lock_state(set->node.state_dir, &sup->state_lock,
+		rc = run_dir_lock_state(&sup->run_dir, set->node.state_dir,
 		    &holder);
 	} while (rc == -EBUSY && sup->successor.state != SUCCESSOR_NONE &&
 	    clock_mono_ms() < until && poll(NULL, 0, 10) == 0);

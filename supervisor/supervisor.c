@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/random.h"
 #include "supervisor/fleet/fleet_deaf.h"
+#include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/node_capacity.h"
 #include "supervisor/slot/slot_handoff.h"
 #include "supervisor/upgrade/resume.h"
@@ -158,7 +159,7 @@ supervisor_init(struct supervisor *sup, struct node_conf *conf,
 	sup->conf = *conf;
 	sup->node_fd = sup->gateway_settings = sup->relay_settings = -1;
 	sup->run_dir.lock = sup->signals.fd = sup->init_fd = -1;
-	sup->state_lock = -1;
+	sup->run_dir.state_lock = -1;
 	sup->started_ms = clock_mono_ms();
 	listener_set_init(&sup->listeners);
 	claims_init(&sup->claims);
@@ -212,7 +213,6 @@ supervisor_clear(struct supervisor *sup)
 	fd_close(&sup->relay_settings);
 	worker_programs_close(&sup->programs);
 	run_dir_close(&sup->run_dir);
-	fd_close(&sup->state_lock);
 	event_log_clear(&sup->events);
 	node_conf_clear(&sup->conf);
 	if (sup->base != NULL) {

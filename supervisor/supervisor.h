@@ -51,7 +51,6 @@ struct supervisor {
 	struct worker_programs programs;
 	struct slot_user user; /* whom the workers run as */
 	struct run_dir run_dir;
-	int state_lock; /* owned; -1: none, see startup.c */
 	struct listener_set listeners;
 	uint64_t nofile; /* the limit of open files in force */
 	struct capacity capacity;

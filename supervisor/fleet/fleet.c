@@ -56,7 +56,7 @@ fleet_quiet_since(const struct fleet *fleet)
 }
 
 void
-fleet_event_here(struct fleet *fleet, const char *kind, const char *node,
+fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value)
 {
 	char line[EVENT_TEXT_SIZE];
@@ -64,13 +64,6 @@ fleet_event_here(struct fleet *fleet, const char *kind, const char *node,
 	(void)snprintf(line, sizeof(line), "node %s%s%s", node,
 	    text[0] == '\0' ? "" : " ", text);
 	supervisor_event(fleet->sup, kind, -1, NULL, line, value);
-}
-
-void
-fleet_event(struct fleet *fleet, const char *kind, const char *node,
-    const char *text, int64_t value)
-{
-	fleet_event_here(fleet, kind, node, text, value);
 	fleet_args_command(&fleet->args, "XADD");
 	fleet_key(fleet, "events");
 	fleet_args_text(&fleet->args, "MAXLEN");
@@ -361,12 +354,6 @@ fleet_apply_settings(struct supervisor *sup)
 		    (uint32_t)set->connect_timeout_ms,
 		    (uint32_t)set->command_timeout_ms,
 		    (uint32_t)set->ping_interval_ms);
-}
-
-bool
-fleet_is_taken(const struct supervisor *sup)
-{
-	return sup->fleet != NULL && sup->fleet->place == FLEET_TAKEN;
 }
 
 void

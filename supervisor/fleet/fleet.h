@@ -25,9 +25,6 @@
 
 struct supervisor;
 
-/* What is due within half of it is done in this turn, not in the next one. */
-#define FLEET_TICK_MS 250u
-
 enum fleet_place {
 	FLEET_ASKING, /* Redis has not answered yet */
 	FLEET_JOINED,
@@ -98,21 +95,16 @@ struct fleet {
  */
 int fleet_start(struct supervisor *sup, bool is_new);
 void fleet_stop(struct supervisor *sup);
+
 /* The node begins to stop: it leaves the fleet. */
 void fleet_leave(struct supervisor *sup);
 /* The settings have changed: what they say of the link. */
 void fleet_apply_settings(struct supervisor *sup);
 
-/* Another supervisor takes the node's place in it: that one does not lead yet,
- * so others are not to wait for the end of our lease. */
-void fleet_hand_over(struct supervisor *sup);
-
 /* How many connections the node may hold, of those it could. */
 uint32_t fleet_capacity(const struct supervisor *sup, uint32_t possible);
 /* Cut off from a fleet that goes on without us? */
 bool fleet_is_cut_off(const struct supervisor *sup);
-/* Has another node our id? */
-bool fleet_is_taken(const struct supervisor *sup);
 /* The fleet's limits, its storm, or that we are cut off from it: into the
  * node's memory, where the gateways see it. */
 void fleet_apply(struct supervisor *sup);
@@ -123,9 +115,6 @@ int fleet_send(struct fleet *fleet, redis_link_cb *cb, void *arg);
 void fleet_key(struct fleet *fleet, const char *what);
 /* Something for `holdfastctl events`, and for the fleet's stream. */
 void fleet_event(struct fleet *fleet, const char *kind, const char *node,
-    const char *text, int64_t value);
-/* For the former alone. */
-void fleet_event_here(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value);
 /* Since when a renewal is due; 0: there was no link yet. */
 uint64_t fleet_quiet_since(const struct fleet *fleet);

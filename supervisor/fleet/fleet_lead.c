@@ -13,6 +13,7 @@
 #include "lib/parse.h"
 #include "lib/random.h"
 #include "supervisor/fleet/fleet.h"
+#include "supervisor/fleet/fleet_lease.h"
 #include "supervisor/fleet/fleet_read.h"
 #include "supervisor/fleet/fleet_scripts.h"
 #include "supervisor/supervisor.h"
@@ -41,8 +42,11 @@ fleet_lead_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text)
 {
 	struct fleet_args *args = &fleet->args;
+	char line[160];
 
-	fleet_event_here(fleet, kind, node, text, 0);
+	(void)snprintf(line, sizeof(line), "node %s%s%s", node,
+	    text[0] == '\0' ? "" : " ", text);
+	supervisor_event(fleet->sup, kind, -1, NULL, line, 0);
 	fleet_args_eval(args, fleet_script_event, 2);
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, "events");
@@ -53,6 +57,15 @@ fleet_lead_event(struct fleet *fleet, const char *kind, const char *node,
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
 	/* Lost when Redis is: the node's own list has it. */
 	(void)!fleet_send(fleet, NULL, NULL);
+}
+
+void
+fleet_hand_over(struct supervisor *sup)
+{
+	if (sup->fleet == NULL)
+		return;
+	fleet_lead_resign(sup->fleet);
+	redis_link_flush(sup->fleet->link);
 }
 
 /* A link that is down is told elsewhere. */

@@ -23,6 +23,7 @@
 #define FLEET_OBSERVED_MAX 480
 
 struct fleet;
+struct supervisor;
 
 /* Redis is being told that it is dead: one at a time. */
 struct fleet_burial {
@@ -78,6 +79,8 @@ void fleet_lead_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text);
 /* Others may lead at once. */
 void fleet_lead_resign(struct fleet *fleet);
+/* And the supervisor that takes our place, before we end. */
+void fleet_hand_over(struct supervisor *sup);
 void fleet_lead_tick(struct fleet *fleet, uint64_t now_ms);
 /* The link is up: the past proves nothing, nor does what is being probed. */
 void fleet_lead_connected(struct fleet *fleet, uint64_t now_ms);

@@ -408,13 +408,10 @@ fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
 	renew(fleet, now_ms);
 }
 
-void
-fleet_hand_over(struct supervisor *sup)
+bool
+fleet_is_taken(const struct supervisor *sup)
 {
-	if (sup->fleet == NULL)
-		return;
-	fleet_lead_resign(sup->fleet);
-	redis_link_flush(sup->fleet->link);
+	return sup->fleet != NULL && sup->fleet->place == FLEET_TAKEN;
 }
 
 void

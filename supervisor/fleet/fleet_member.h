@@ -80,8 +80,7 @@ void fleet_members_sort(struct fleet_members *members);
 void fleet_member_set(struct fleet_member *member, const char *field,
     const char *value);
 
-/* A renewal is overdue: late enough that it is none of the machine's, early
- * enough to have looked at the node when its lease is over. */
+/* Is a renewal overdue?  Then it is time to look whether it lives. */
 bool fleet_member_is_late(const struct fleet_member *member, uint64_t redis_ms);
 /* What became of the lease by now, as an event for the member. */
 enum member_event fleet_member_event(const struct fleet_member *member,
@@ -94,8 +93,7 @@ enum member_event fleet_member_event(const struct fleet_member *member,
  */
 bool fleet_member_is_missing(const struct fleet_member *member, uint64_t ack_ms,
     uint64_t redis_ms);
-/* Are its routes to be purged?  One that has left has done that itself, if all
- * went well; its lease is the time that its relay has for it. */
+/* Routes, to be purged by others?  Who left has the time of its lease. */
 bool fleet_member_has_stale(const struct fleet_member *member,
     uint64_t redis_ms);
 /* May the leader take it off the list? */

@@ -184,7 +184,6 @@ upgrade_run_let_go(struct supervisor *sup)
 		node_detach(&sup->node);
 	fd_close(&sup->node_fd);
 	run_dir_let_go(&sup->run_dir);
-	fd_close(&sup->state_lock);
 	return UPGRADE_EV_LET_GO;
 }
 

@@ -6,7 +6,8 @@ import signal
 
 # pylint: disable=unused-import
 from node import wait_until
-from test_fleet import FAST, events, fleet, kill_all, leader_of, redis, shown, states
+from test_fleet import (FAST, events, fleet, kill_all, leader_of, redis, shown,
+                        states)
 from test_fleet_return import CLIENTS, STALE, list_stale, routed
 from upgrading import Upgradable
 from wire import Client

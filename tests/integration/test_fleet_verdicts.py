@@ -10,7 +10,8 @@ import pytest
 from node import SLOW, wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
-from test_fleet import FAST, LEASE, events, fleet, leader_of, redis, shown, states
+from test_fleet import (FAST, LEASE, events, fleet, leader_of, redis, shown,
+                        states)
 from test_fleet_observer import beat, now_ms
 from wire import Client
 

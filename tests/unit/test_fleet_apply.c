@@ -81,7 +81,7 @@ hear(struct rig *rig, uint64_t held, uint64_t level, uint64_t storm_ms)
 	summary->is_known = true;
 	summary->held = held;
 	summary->level = level;
-	summary->storm_until_ms = clock_mono_ms() + storm_ms;
+	summary->storm.until_ms = clock_mono_ms() + storm_ms;
 	fleet_apply(&rig->sup);
 }
 
@@ -154,7 +154,7 @@ test_storm_stays(void **state)
 	assert_in_range(atomic_load(&shared->spread_ms), 50000, 60000);
 	assert_int_equal(atomic_load(&shared->handshake_limit), 7);
 	/* It ends by itself, and when Redis says so. */
-	rig->fleet.summary.storm_until_ms = clock_mono_ms();
+	rig->fleet.summary.storm.until_ms = clock_mono_ms();
 	fleet_apply(&rig->sup);
 	assert_int_equal(atomic_load(&shared->spread_ms), 0);
 	assert_int_equal(atomic_load(&shared->handshake_limit), 0);

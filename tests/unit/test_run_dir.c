@@ -61,9 +61,8 @@ try_in_child(const char *path, bool is_state, pid_t *out_holder)
 		struct run_dir dir = { .lock = -1 };
 		pid_t holder = 0;
 
-		answer[0] = is_state ?
-		    run_dir_lock_state(path, &dir.lock, &holder) :
-		    run_dir_open(&dir, path, &holder);
+		answer[0] = is_state ? run_dir_lock_state(&dir, path, &holder) :
+				       run_dir_open(&dir, path, &holder);
 		answer[1] = holder;
 		_exit(write(fds[1], answer, sizeof(answer)) !=
 		    (ssize_t)sizeof(answer));
@@ -104,21 +103,21 @@ static void
 test_state_lock(void **state)
 {
 	struct run_dir dir = { .lock = -1 };
-	char path[128];
+	char path[128], other[128];
 	pid_t holder;
-	int fd = -1;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/a/b", base);
+	snprintf(other, sizeof(other), "%s/none", base);
 	assert_int_equal(run_dir_open(&dir, path, &holder), 0);
-	assert_int_equal(run_dir_lock_state(path, &fd, &holder), 0);
-	run_dir_close(&dir);
+	assert_int_equal(run_dir_lock_state(&dir, other, &holder), -ENOENT);
+	assert_int_equal(run_dir_lock_state(&dir, path, &holder), 0);
+	fd_close(&dir.lock);
 	assert_int_equal(try_in_child(path, true, &holder), -EBUSY);
 	assert_int_equal(holder, getpid());
-	fd_close(&fd);
+	assert_int_equal(try_in_child(path, false, &holder), 0);
+	run_dir_close(&dir);
 	assert_int_equal(try_in_child(path, true, &holder), 0);
-	snprintf(path, sizeof(path), "%s/none", base);
-	assert_int_equal(run_dir_lock_state(path, &fd, &holder), -ENOENT);
 }
 
 static void
