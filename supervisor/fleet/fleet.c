@@ -49,12 +49,6 @@ fleet_redis_ms(const struct fleet *fleet, uint64_t now_ms)
 	return now_ms + (uint64_t)fleet->ahead_ms;
 }
 
-uint64_t
-fleet_quiet_since(const struct fleet *fleet)
-{
-	return fleet->heard_ms != 0 ? fleet->heard_ms : fleet->up_ms;
-}
-
 void
 fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value)
@@ -115,7 +109,7 @@ on_state(bool is_up, const char *why, void *arg)
 		supervisor_event(fleet->sup, "redis_down", -1, NULL, why, 0);
 	fleet->is_told = true;
 	if (fleet->lost_ms == 0)
-		fleet->lost_ms = fleet_quiet_since(fleet);
+		fleet->lost_ms = fleet_lease_due_since(fleet);
 	if (fleet->lost_ms == 0)
 		fleet->lost_ms = now;
 }

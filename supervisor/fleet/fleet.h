@@ -116,8 +116,6 @@ void fleet_key(struct fleet *fleet, const char *what);
 /* Something for `holdfastctl events`, and for the fleet's stream. */
 void fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value);
-/* Since when a renewal is due; 0: there was no link yet. */
-uint64_t fleet_quiet_since(const struct fleet *fleet);
 /* Redis' clock now, as far as we know. */
 uint64_t fleet_redis_ms(const struct fleet *fleet, uint64_t now_ms);
 

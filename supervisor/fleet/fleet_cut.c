@@ -186,12 +186,13 @@ hear(struct fleet_cut *cut, uint64_t silent_ms, uint64_t now_ms)
 	cut->is_over = true;
 	for (i = 0; i < cut->asked; i++) {
 		const struct fleet_cut_peer *peer = &cut->peers[i];
+		uint64_t since = now_ms - peer->told_ms;
 
 		cut->is_over &= peer->probe == NULL;
 		reports[i] = peer->report;
 		/* It has grown older since it was told. */
-		if (reports[i].redis_age_ms != UINT64_MAX)
-			reports[i].redis_age_ms += now_ms - peer->told_ms;
+		if (reports[i].redis_age_ms < UINT64_MAX - since)
+			reports[i].redis_age_ms += since;
 		if (partition_has_redis(&reports[i], silent_ms))
 			memcpy(cut->witness, peer->node, sizeof(cut->witness));
 	}
@@ -217,11 +218,12 @@ fleet_cut_tick(struct fleet *fleet, uint64_t now_ms)
 		cut->is_judged |= word != PARTITION_UNDECIDED;
 		(void)partition_step(&cut->state, word, now_ms,
 		    redis_link_tried_ms(fleet->link));
+		/* It may be back for all, while we wait for our next attempt.
+		 */
+		if (word == PARTITION_CUT_OFF &&
+		    !partition_is_cut_off(cut->state.verdict))
+			redis_link_hurry(fleet->link);
 	}
-	/* It may be back for all, and we wait for the next attempt. */
-	if (word == PARTITION_CUT_OFF &&
-	    !partition_is_cut_off(cut->state.verdict))
-		redis_link_hurry(fleet->link);
 	if (cut->state.verdict != before)
 		enter(fleet, before, now_ms);
 	drain(fleet, now_ms);

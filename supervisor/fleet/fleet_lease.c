@@ -392,10 +392,16 @@ renew(struct fleet *fleet, uint64_t now_ms)
 	fleet->renew_next_ms = now_ms + RENEW_MS;
 }
 
+uint64_t
+fleet_lease_due_since(const struct fleet *fleet)
+{
+	return fleet->heard_ms != 0 ? fleet->heard_ms : fleet->up_ms;
+}
+
 void
 fleet_lease_tick(struct fleet *fleet, uint64_t now_ms)
 {
-	uint64_t since = fleet_quiet_since(fleet);
+	uint64_t since = fleet_lease_due_since(fleet);
 
 	/* Two answers in a row are missing. */
 	if (fleet->lost_ms == 0 && since != 0 &&

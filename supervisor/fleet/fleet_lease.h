@@ -20,6 +20,8 @@ struct supervisor;
 /* Which incarnation we are: of the slots that live, or a new one. */
 void fleet_lease_init(struct fleet *fleet);
 void fleet_lease_tick(struct fleet *fleet, uint64_t now_ms);
+/* Since when a renewal is due, by our clock; 0: there was no link yet. */
+uint64_t fleet_lease_due_since(const struct fleet *fleet);
 /* What the lease says of this node. */
 enum member_state fleet_lease_state(const struct fleet *fleet);
 /* The slots may be started, if that has waited. */

@@ -105,7 +105,7 @@ is_enough(const struct partition *partition, enum need need, uint64_t tried_ms)
 		return partition->rounds >= PARTITION_ROUNDS;
 	case NEED_ATTEMPT:
 		return partition->rounds >= PARTITION_ROUNDS &&
-		    tried_ms > partition->redis_ms;
+		    tried_ms >= partition->redis_ms;
 	default:
 		return false;
 	}
