@@ -51,18 +51,6 @@ static struct {
 	.fd = STDERR_FILENO,
 };
 
-static const char *const targets[] = {
-	[LOG_TARGET_STDERR] = "stderr",
-	[LOG_TARGET_SYSLOG] = "syslog",
-	[LOG_TARGET_FILE] = "file",
-};
-
-const char *
-log_target_name(enum log_target target)
-{
-	return (unsigned)target <= LOG_TARGET_FILE ? targets[target] : "?";
-}
-
 struct log_options
 log_options_default(void)
 {

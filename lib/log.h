@@ -29,8 +29,6 @@ enum log_target {
 	LOG_TARGET_FILE,
 };
 
-const char *log_target_name(enum log_target target);
-
 struct log_options {
 	enum log_level level;
 	enum log_target target;

@@ -104,7 +104,6 @@ do_up(struct redis_link *link)
 	event_del(link->deadline);
 	link->up_ms = link->asked_ms = link->heard_ms = link->watched_ms =
 	    clock_mono_ms();
-	link->ups++;
 	redis_link_wait_ms(link->watch, watch_ms(link));
 	link->conf.on_state(true, NULL, link->conf.arg);
 }
@@ -333,12 +332,6 @@ uint64_t
 redis_link_owed_ms(const struct redis_link *link)
 {
 	return link->first == NULL ? 0 : clock_mono_ms() - link->first->sent_ms;
-}
-
-uint64_t
-redis_link_ups(const struct redis_link *link)
-{
-	return link->ups;
 }
 
 uint64_t

@@ -88,8 +88,6 @@ enum redis_link_state redis_link_state(const struct redis_link *);
 uint32_t redis_link_pending(const struct redis_link *);
 /* For how long the reply that comes next has been owed; 0: none is. */
 uint64_t redis_link_owed_ms(const struct redis_link *);
-/* Times it became ready. */
-uint64_t redis_link_ups(const struct redis_link *);
 /* Error replies so far. */
 uint64_t redis_link_errors(const struct redis_link *);
 /* Was the last failure the end of a ready link, or of an address that had not

@@ -49,7 +49,6 @@ struct redis_link {
 	char ip[64];		 /* what its name stands for */
 	char address[160];	 /* for people */
 	char problem[REDIS_LINK_TEXT];
-	uint64_t ups;
 	uint64_t errors;
 	uint32_t attempts; /* that failed since it was ready */
 	char told[REDIS_URL_HOSTS][REDIS_LINK_TEXT]; /* how, in turn */

@@ -30,10 +30,10 @@ enum lifecycle_state {
 
 /* Steps of LIFECYCLE_STOPPING, see lifecycle_end.c. */
 enum lifecycle_end {
-	LIFECYCLE_END_CUT,	 /* what is left of connections ends */
+	LIFECYCLE_END_CUT,	/* what is left of connections ends */
 	LIFECYCLE_END_GATEWAYS, /* they do */
-	LIFECYCLE_END_PART,	 /* the relay sends what it has */
-	LIFECYCLE_END_RELAY,	 /* and ends, and so do we */
+	LIFECYCLE_END_PART,	/* the relay sends what it has */
+	LIFECYCLE_END_RELAY,	/* and ends, and so do we */
 };
 
 struct lifecycle {

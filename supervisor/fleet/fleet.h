@@ -21,6 +21,7 @@
 #include "supervisor/fleet/fleet_member.h"
 #include "supervisor/fleet/fleet_observe.h"
 #include "supervisor/fleet/fleet_permit.h"
+#include "supervisor/fleet/fleet_summary.h"
 #include "supervisor/fleet/leader.h"
 
 struct supervisor;
@@ -30,22 +31,6 @@ enum fleet_place {
 	FLEET_JOINED,
 	FLEET_TAKEN, /* another node has our id */
 	FLEET_PLACE_MAX
-};
-
-/* What the leader says, by way of Redis. */
-struct fleet_summary {
-	bool is_known;
-	uint64_t epoch;
-	uint64_t held;
-	uint64_t level;
-	double effective;
-	struct storm_notice storm;
-	uint64_t at_ms;
-	uint64_t expired; /* nodes without a lease */
-	char hold[24];
-	char leader[128];		 /* its node */
-	char paused[FLEET_PAUSED_MAX];	 /* by whom and why; "": not */
-	char missing[FLEET_MISSING_MAX]; /* who the expired are */
 };
 
 struct fleet {

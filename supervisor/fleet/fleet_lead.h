@@ -17,7 +17,6 @@
 #include "supervisor/fleet/storm.h"
 
 #define FLEET_PROBES_MAX   16u
-#define FLEET_PURGE_MAX	   64u /* dead nodes that wait for their turn */
 #define FLEET_PAUSED_MAX   256
 #define FLEET_MISSING_MAX  128
 #define FLEET_OBSERVED_MAX 480
@@ -59,7 +58,7 @@ struct fleet_lead {
 	bool may_have_forgotten; /* Redis: another history, or a new link */
 	uint32_t faults;	 /* readings in a row that failed */
 	uint64_t fault_next_ms;	 /* not told before */
-	uint64_t redis_ms; /* at the last reading */
+	uint64_t redis_ms;	 /* at the last reading */
 	uint64_t ack_ms;  /* by Redis' clock: an operator has looked; 0: none */
 	bool has_history; /* ack and deaths of the terms before ours */
 	char observed[FLEET_OBSERVED_MAX]; /* of the one that is buried */

@@ -65,12 +65,6 @@ fleet_members_add(struct fleet_members *members)
 	return member;
 }
 
-void
-fleet_members_remove(struct fleet_members *members, struct fleet_member *member)
-{
-	*member = members->all[--members->count];
-}
-
 static int
 by_id(const void *a, const void *b)
 {

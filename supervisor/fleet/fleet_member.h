@@ -47,7 +47,7 @@ struct fleet_member {
 	uint64_t dead_ms; /* by Redis' clock: when it was declared so */
 	/* the leader's */
 	enum member_state state;
-	uint64_t limit; /* it goes by that, or will soon */
+	uint64_t limit;		       /* it goes by that, or will soon */
 	uint32_t misses;	       /* of its peer port, see fleet_bury.c */
 	enum peer_probe_result probed; /* last */
 	bool has_answered;	       /* though its lease was over */
@@ -70,8 +70,6 @@ struct fleet_member *fleet_members_find(const struct fleet_members *members,
     const char *id);
 /* A new, empty one; NULL: no memory, or FLEET_MEMBERS_MAX. */
 struct fleet_member *fleet_members_add(struct fleet_members *members);
-void fleet_members_remove(struct fleet_members *members,
-    struct fleet_member *member);
 
 /* By id: Redis has them by their beats. */
 void fleet_members_sort(struct fleet_members *members);

@@ -5,7 +5,7 @@ import re
 
 from tree import ROOT, finish, sources
 
-CALL = re.compile(r"(?:supervisor|fleet|worker)_event\(([^;]*?)\);")
+CALL = re.compile(r"(?:supervisor|fleet|fleet_lead|worker)_event\(([^;]*?)\);")
 # Kinds that reach such a call in a variable, or Redis in a script.
 OTHERS = re.compile(r'\.kind = "(\w+)"'
                     r'|\bwhat = \w+ \? "(\w+)" : "(\w+)"'

@@ -29,13 +29,6 @@ api_registry_init(struct api_registry *registry)
 	return registry->foreign == NULL ? -ENOMEM : 0;
 }
 
-void
-api_registry_clear(struct api_registry *registry)
-{
-	json_decref(registry->foreign);
-	registry->foreign = NULL;
-}
-
 int
 api_registry_put(struct api_registry *registry, const char *client_id,
     const char *text, size_t len)

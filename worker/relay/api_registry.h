@@ -22,7 +22,6 @@ struct api_registry {
 
 /* 0 or -ENOMEM. */
 int api_registry_init(struct api_registry *);
-void api_registry_clear(struct api_registry *);
 
 /* Adds or replaces.  -ENOSPC: a limit; -ENOMEM. */
 int api_registry_put(struct api_registry *, const char *client_id,

@@ -219,20 +219,6 @@ backplane_serve(struct backplane *backplane)
 		on_pushes(true, NULL, backplane);
 }
 
-void
-backplane_stop(struct backplane *backplane)
-{
-	redis_link_free(backplane->commands);
-	redis_link_free(backplane->pushes);
-	redis_link_free(backplane->streams);
-	redis_link_free(backplane->ingress);
-	backplane->commands = backplane->pushes = NULL;
-	backplane->streams = backplane->ingress = NULL;
-	if (backplane->wake != NULL)
-		event_free(backplane->wake);
-	backplane->wake = NULL;
-}
-
 static int
 command(struct redis_link *link, redis_link_cb *cb, void *arg,
     const char *const *words)

@@ -43,7 +43,6 @@ int backplane_start(struct backplane *, struct relay *)
     __attribute__((warn_unused_result));
 /* Everything is started: tells of a subscription from before that. */
 void backplane_serve(struct backplane *);
-void backplane_stop(struct backplane *);
 
 /* Is there a fleet? */
 static inline bool
