@@ -219,7 +219,9 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 		    &lead->members.all[(first + i) % count];
 
 		if (fleet_member_is_over(member, redis_ms)) {
-			fleet_bury_forget(fleet, member);
+			/* No verdict, but its routes go. */
+			if (!member->is_lost || lead->hold == FAILOVER_GO)
+				fleet_bury_forget(fleet, member);
 		} else if (fleet_member_is_late(member, redis_ms)) {
 			lead->is_any_late |= redis_ms <
 			    member->beat_ms + 2 * member->lease_ms;

@@ -229,7 +229,12 @@ def test_lease_that_redis_has_lost(fleet, redis):
     beat(redis, "ghost")
     list_route(redis, "ghost")
     wait_until(lambda: "ghost" in states(nodes[0]), 20)
+    nodes[0].ctl("pause")
     redis("DEL", "{main}:node:ghost", "{main}:node:n1")
+    gone = now_ms(redis) + LEASE * 1000
+    wait_until(lambda: now_ms(redis) > gone + 1000, 20)
+    assert redis("GET", "user-route:c") == "ghost"
+    nodes[0].ctl("resume")
     wait_until(lambda: states(nodes[0]) == {"n0": "healthy", "n1": "healthy"},
                30)
     assert not deaths(redis, "ghost") and not deaths(redis, "n1")
