@@ -8,6 +8,8 @@
 
 #include <hiredis/hiredis.h>
 
+#include "lib/parse.h"
+
 const char *
 redis_reply_text(const struct redisReply *reply, size_t *out_len)
 {
@@ -58,6 +60,28 @@ const struct redisReply *
 redis_reply_at(const struct redisReply *reply, size_t at)
 {
 	return at < redis_reply_count(reply) ? reply->element[at] : NULL;
+}
+
+const char *
+redis_reply_text_at(const struct redisReply *reply, size_t at)
+{
+	const char *text = redis_reply_text(redis_reply_at(reply, at), NULL);
+
+	return text == NULL ? "" : text;
+}
+
+uint64_t
+redis_reply_number_at(const struct redisReply *reply, size_t at)
+{
+	const struct redisReply *element = redis_reply_at(reply, at);
+	const char *text = redis_reply_text(element, NULL);
+	uint64_t number = 0;
+
+	if (text == NULL)
+		return (uint64_t)redis_reply_integer(element, 0);
+	/* What is no number reads 0. */
+	(void)!parse_u64(text, 0, INT64_MAX, &number);
+	return number;
 }
 
 const char *

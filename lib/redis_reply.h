@@ -22,6 +22,11 @@ int64_t redis_reply_integer(const struct redisReply *, int64_t fallback);
 /* Elements of an array, or 0. */
 size_t redis_reply_count(const struct redisReply *);
 const struct redisReply *redis_reply_at(const struct redisReply *, size_t);
+/* An element's: "" where there is none. */
+const char *redis_reply_text_at(const struct redisReply *, size_t);
+/* An element's, also of digits, as scripts and hashes have numbers; 0 where
+ * there is none. */
+uint64_t redis_reply_number_at(const struct redisReply *, size_t);
 /* The text of an error, or NULL. */
 const char *redis_reply_error(const struct redisReply *);
 

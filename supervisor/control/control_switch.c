@@ -244,7 +244,6 @@ control_run_forget(struct control_call *call)
 	const char *node = control_arg_text(call, "node");
 	struct fleet *fleet = control_fleet(call);
 	struct pending how = { .kind = "forget" };
-	char key[160];
 
 	if (fleet == NULL)
 		return;
@@ -257,9 +256,8 @@ control_run_forget(struct control_call *call)
 	(void)snprintf(how.node, sizeof(how.node), "%s", node);
 	(void)snprintf(how.reason, sizeof(how.reason), "by an operator");
 	how.result = json_pack("{s:b}", "done", 1);
-	(void)snprintf(key, sizeof(key), "node:%s", node);
 	fleet_args_eval(&fleet->args, fleet_script_disown, 2);
-	fleet_key(fleet, key);
+	fleet_key_of(fleet, "node", node);
 	fleet_key(fleet, "nodes");
 	fleet_args_text(&fleet->args, node);
 	throw_switch(call, &how);

@@ -34,6 +34,15 @@ fleet_key(struct fleet *fleet, const char *what)
 	fleet_args_text(&fleet->args, name);
 }
 
+void
+fleet_key_of(struct fleet *fleet, const char *what, const char *node)
+{
+	char name[160];
+
+	(void)snprintf(name, sizeof(name), "%s:%s", what, node);
+	fleet_key(fleet, name);
+}
+
 int
 fleet_send(struct fleet *fleet, redis_link_cb *cb, void *arg)
 {

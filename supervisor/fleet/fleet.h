@@ -98,6 +98,8 @@ void fleet_apply(struct supervisor *sup);
 int fleet_send(struct fleet *fleet, redis_link_cb *cb, void *arg);
 /* "{fleet}:<what>" as the next word. */
 void fleet_key(struct fleet *fleet, const char *what);
+/* "{fleet}:<what>:<node>" */
+void fleet_key_of(struct fleet *fleet, const char *what, const char *node);
 /* Something for `holdfastctl events`, and for the fleet's stream. */
 void fleet_event(struct fleet *fleet, const char *kind, const char *node,
     const char *text, int64_t value);

@@ -46,6 +46,13 @@ fleet_args_number(struct fleet_args *args, uint64_t number)
 }
 
 void
+fleet_args_field(struct fleet_args *args, const char *name, uint64_t number)
+{
+	fleet_args_text(args, name);
+	fleet_args_number(args, number);
+}
+
+void
 fleet_args_hex(struct fleet_args *args, uint64_t number)
 {
 	char text[24];

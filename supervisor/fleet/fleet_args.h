@@ -30,6 +30,9 @@ void fleet_args_text(struct fleet_args *args, const char *text);
 /* Not copied: must live until the command is sent. */
 void fleet_args_bytes(struct fleet_args *args, const char *bytes, size_t len);
 void fleet_args_number(struct fleet_args *args, uint64_t number);
+/* A name and a number: of a hash's fields. */
+void fleet_args_field(struct fleet_args *args, const char *name,
+    uint64_t number);
 void fleet_args_hex(struct fleet_args *args, uint64_t number);
 /* As it was configured, 15 digits long: 0.0004 is not 0. */
 void fleet_args_real(struct fleet_args *args, double number);

@@ -139,14 +139,12 @@ bury(struct fleet *fleet, const struct fleet_member *member,
 {
 	struct fleet_burial *burial = &fleet->lead.burial;
 	struct fleet_args *args = &fleet->args;
-	char node[160];
 
 	if (burial->node[0] != '\0')
 		return; /* the next turn comes soon */
-	(void)snprintf(node, sizeof(node), "node:%s", member->id);
 	fleet_args_eval(args, fleet_script_bury, 4);
 	fleet_key(fleet, "leader");
-	fleet_key(fleet, node);
+	fleet_key_of(fleet, "node", member->id);
 	fleet_key(fleet, "events");
 	fleet_key(fleet, "paused");
 	fleet_args_text(args, fleet->token_text);
@@ -278,21 +276,18 @@ fleet_bury_forget(struct fleet *fleet, struct fleet_member *member)
 {
 	struct forgotten *one = calloc(1, sizeof(*one));
 	struct fleet_args *args = &fleet->args;
-	char node[160], mark[160];
 
 	if (one == NULL)
 		return; /* with the next reading */
 	one->fleet = fleet;
 	one->redis_ms = fleet->lead.redis_ms;
 	(void)snprintf(one->node, sizeof(one->node), "%s", member->id);
-	(void)snprintf(node, sizeof(node), "node:%s", member->id);
-	(void)snprintf(mark, sizeof(mark), "routes:%s", member->id);
 	fleet_args_eval(args, fleet_script_forget, 5);
 	fleet_key(fleet, "leader");
-	fleet_key(fleet, node);
+	fleet_key_of(fleet, "node", member->id);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "events");
-	fleet_key(fleet, mark);
+	fleet_key_of(fleet, "routes", member->id);
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_text(args, member->id);
 	fleet_args_hex(args, member->incarnation);

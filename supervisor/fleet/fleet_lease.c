@@ -119,13 +119,6 @@ fleet_lease_state(const struct fleet *fleet)
 }
 
 static void
-field(struct fleet *fleet, const char *name, uint64_t value)
-{
-	fleet_args_text(&fleet->args, name);
-	fleet_args_number(&fleet->args, value);
-}
-
-static void
 put_fields(struct fleet *fleet)
 {
 	const struct supervisor *sup = fleet->sup;
@@ -144,20 +137,20 @@ put_fields(struct fleet *fleet)
 	fleet_args_text(args, set->node.region);
 	fleet_args_text(args, "version");
 	fleet_args_text(args, HOLDFAST_VERSION);
-	field(fleet, "capacity", sup->capacity.node);
-	field(fleet, "count", node_open(&sup->node));
+	fleet_args_field(args, "capacity", sup->capacity.node);
+	fleet_args_field(args, "count", node_open(&sup->node));
 	/* Before it knows of any it takes what it can, for a moment. */
-	field(fleet, "limit",
+	fleet_args_field(args, "limit",
 	    fleet->summary.is_known ? atomic_load(&sup->node.shared->capacity) :
 				      0);
-	field(fleet, "held", fleet->summary.held);
+	fleet_args_field(args, "held", fleet->summary.held);
 	fleet_args_text(args, "rate");
 	fleet_args_real(args, rate);
 	if (rate > fleet->best_rate)
 		fleet->best_rate = rate;
 	fleet_args_text(args, "best");
 	fleet_args_real(args, fleet->best_rate);
-	field(fleet, "budget", set->admission.handshakes_per_second);
+	fleet_args_field(args, "budget", set->admission.handshakes_per_second);
 }
 
 static void
@@ -207,20 +200,6 @@ on_taken(struct fleet *fleet, uint64_t beat_ms, uint64_t now_ms)
 		    log_text("node", fleet->sup->conf.settings.node.id));
 }
 
-static uint64_t
-number_at(const struct redisReply *reply, size_t i)
-{
-	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
-	uint64_t number = 0;
-
-	if (text == NULL)
-		return (
-		    uint64_t)redis_reply_integer(redis_reply_at(reply, i), 0);
-	/* What is no number reads 0. */
-	(void)!parse_u64(text, 0, INT64_MAX, &number);
-	return number;
-}
-
 static void
 take_members(struct fleet *fleet, const struct redisReply *reply)
 {
@@ -259,29 +238,29 @@ take_summary(struct fleet *fleet, const struct redisReply *reply)
 	fleet_news_take(fleet, redis_reply_at(reply, 9));
 	fleet_observe_take(fleet, redis_reply_at(reply, 10));
 	/* After a FLUSHALL there is none: what we know holds. */
-	if (number_at(reply, 2) == 0)
+	if (redis_reply_number_at(reply, 2) == 0)
 		return;
 	summary->is_known = true;
 	/* An older replica has an older one. */
-	if (number_at(reply, 2) > summary->epoch)
-		summary->epoch = number_at(reply, 2);
-	summary->held = number_at(reply, 3);
-	summary->level = number_at(reply, 4);
-	summary->storm.until_ms = number_at(reply, 5);
-	summary->at_ms = number_at(reply, 7);
+	if (redis_reply_number_at(reply, 2) > summary->epoch)
+		summary->epoch = redis_reply_number_at(reply, 2);
+	summary->held = redis_reply_number_at(reply, 3);
+	summary->level = redis_reply_number_at(reply, 4);
+	summary->storm.until_ms = redis_reply_number_at(reply, 5);
+	summary->at_ms = redis_reply_number_at(reply, 7);
 	copy_at(reply, 6, summary->hold, sizeof(summary->hold));
 	copy_at(reply, 11, summary->leader, sizeof(summary->leader));
 	copy_at(reply, 12, summary->paused, sizeof(summary->paused));
 	/* That is by now what Redis knows, unless we are to see to it. */
 	if (!leader_leads(&fleet->leader, clock_mono_ms()))
 		fleet->lead.may_have_forgotten = false;
-	summary->expired = number_at(reply, 13);
+	summary->expired = redis_reply_number_at(reply, 13);
 	copy_at(reply, 14, summary->missing, sizeof(summary->missing));
 	summary->effective = real_at(reply, 15);
-	summary->storm.window_ms = number_at(reply, 16);
-	summary->storm.displaced = number_at(reply, 17);
+	summary->storm.window_ms = redis_reply_number_at(reply, 16);
+	summary->storm.displaced = redis_reply_number_at(reply, 17);
 	summary->storm.spare = real_at(reply, 18);
-	summary->storm.announced_ms = number_at(reply, 19);
+	summary->storm.announced_ms = redis_reply_number_at(reply, 19);
 	fleet_apply(fleet->sup);
 }
 
@@ -326,14 +305,14 @@ on_renewed(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	fleet->heard_ms = now;
 	fleet->lost_ms = 0;
 	/* Whoever comes to lead knows what happened before. */
-	failover_on_time(&fleet->lead.failover, number_at(reply, 1),
+	failover_on_time(&fleet->lead.failover, redis_reply_number_at(reply, 1),
 	    fleet->renew_sent_ms, now);
-	fleet->ahead_ms = (int64_t)(number_at(reply, 1) -
+	fleet->ahead_ms = (int64_t)(redis_reply_number_at(reply, 1) -
 	    (fleet->renew_sent_ms + (now - fleet->renew_sent_ms) / 2));
 	if (strcmp(word, "ok") == 0) {
 		on_joined(fleet, reply);
 	} else if (strcmp(word, "taken") == 0) {
-		on_taken(fleet, number_at(reply, 2), now);
+		on_taken(fleet, redis_reply_number_at(reply, 2), now);
 	} else if (strcmp(word, "dead") == 0 && !fleet->is_rejoining) {
 		fleet->is_rejoining = true;
 		fleet->renew_next_ms = now;
@@ -362,17 +341,14 @@ renew(struct fleet *fleet, uint64_t now_ms)
 	/* Without any list it could not find out that it is cut off. */
 	bool wants_members = fleet->members.count == 0 ||
 	    fleet->renewals % MEMBERS_EVERY == 0;
-	char node[160], mark[160];
 
-	(void)snprintf(node, sizeof(node), "node:%s", set->node.id);
-	(void)snprintf(mark, sizeof(mark), "routes:%s", set->node.id);
 	fleet_args_eval(args, fleet_script_renew, 6);
-	fleet_key(fleet, node);
+	fleet_key_of(fleet, "node", set->node.id);
 	fleet_key(fleet, "nodes");
 	fleet_key(fleet, "summary");
 	fleet_key(fleet, "events");
 	fleet_key(fleet, "asks");
-	fleet_key(fleet, mark);
+	fleet_key_of(fleet, "routes", set->node.id);
 	fleet_args_text(args, set->node.id);
 	fleet_args_hex(args, fleet->incarnation);
 	fleet_args_text(args, member_state_name(fleet_lease_state(fleet)));

@@ -19,14 +19,6 @@ struct news {
 	uint64_t value;
 };
 
-static const char *
-text_at(const struct redisReply *reply, size_t i)
-{
-	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
-
-	return text == NULL ? "" : text;
-}
-
 static struct news
 read_fields(const struct redisReply *fields)
 {
@@ -34,8 +26,8 @@ read_fields(const struct redisReply *fields)
 	size_t i, count = redis_reply_count(fields);
 
 	for (i = 0; i + 1 < count; i += 2) {
-		const char *field = text_at(fields, i);
-		const char *value = text_at(fields, i + 1);
+		const char *field = redis_reply_text_at(fields, i);
+		const char *value = redis_reply_text_at(fields, i + 1);
 
 		if (strcmp(field, "kind") == 0)
 			news.kind = value;
@@ -90,7 +82,7 @@ fleet_news_take(struct fleet *fleet, const struct redisReply *list)
 		(void)snprintf(fleet->news_id, sizeof(fleet->news_id), NONE);
 	for (i = 0; i < count; i++) {
 		const struct redisReply *item = redis_reply_at(list, i);
-		const char *id = text_at(item, 0);
+		const char *id = redis_reply_text_at(item, 0);
 
 		if (id[0] == '\0' || strlen(id) >= sizeof(fleet->news_id))
 			continue;

@@ -23,14 +23,6 @@
 /* Asks and answers end by themselves. */
 #define KEEP_MS "10000"
 
-static const char *
-text_at(const struct redisReply *reply, size_t i)
-{
-	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
-
-	return text == NULL ? "" : text;
-}
-
 /* ---- the leader -------------------------------------------------------- */
 
 /* Any that is there, another one each time; not that one. */
@@ -129,7 +121,8 @@ on_seen(const struct redisReply *reply, enum redis_fault fault, void *arg)
 	if (fault != REDIS_FAULT_NONE || fleet->is_leaving)
 		return;
 	for (i = 0; i + 1 < count; i += 2)
-		take_answer(fleet, text_at(reply, i), text_at(reply, i + 1));
+		take_answer(fleet, redis_reply_text_at(reply, i),
+		    redis_reply_text_at(reply, i + 1));
 }
 
 /* Whom to ask now; NULL: nobody, or nobody else. */
@@ -250,9 +243,11 @@ fleet_observe_take(struct fleet *fleet, const struct redisReply *asks)
 		/* The address is what the leader has published: who can write
 		 * into Redis does not choose whom we connect to here. */
 		const struct fleet_member *member =
-		    fleet_members_find(&fleet->members, text_at(asks, i));
+		    fleet_members_find(&fleet->members,
+			redis_reply_text_at(asks, i));
 		uint64_t incarnation;
-		const char *who = life_of(text_at(asks, i + 1), &incarnation);
+		const char *who = life_of(redis_reply_text_at(asks, i + 1),
+		    &incarnation);
 
 		if (member == NULL || member->address[0] == '\0' ||
 		    who == NULL ||

@@ -31,10 +31,7 @@ static void ask(struct fleet *fleet);
 static void
 put_mark(struct fleet *fleet)
 {
-	char text[160];
-
-	(void)snprintf(text, sizeof(text), "routes:%s", fleet->lead.purge.node);
-	fleet_key(fleet, text);
+	fleet_key_of(fleet, "routes", fleet->lead.purge.node);
 }
 
 /* The next tick begins anew, if it is still dead.  If it is not, the last batch
@@ -134,12 +131,10 @@ finish(struct fleet *fleet)
 {
 	struct fleet_purge *purge = &fleet->lead.purge;
 	struct fleet_args *args = &fleet->args;
-	char text[160];
 
 	fleet_args_eval(args, fleet_script_purged, 4);
 	fleet_key(fleet, "leader");
-	(void)snprintf(text, sizeof(text), "node:%s", purge->node);
-	fleet_key(fleet, text);
+	fleet_key_of(fleet, "node", purge->node);
 	put_mark(fleet);
 	fleet_key(fleet, "events");
 	fleet_args_text(args, fleet->token_text);
@@ -303,12 +298,10 @@ ask(struct fleet *fleet)
 {
 	struct fleet_purge *purge = &fleet->lead.purge;
 	struct fleet_args *args = &fleet->args;
-	char node[160];
 
-	(void)snprintf(node, sizeof(node), "node:%s", purge->node);
 	fleet_args_eval(args, fleet_script_is_over, 2);
 	fleet_key(fleet, "leader");
-	fleet_key(fleet, node);
+	fleet_key_of(fleet, "node", purge->node);
 	fleet_args_text(args, fleet->token_text);
 	fleet_args_hex(args, purge->incarnation);
 	purge->pending = 0;

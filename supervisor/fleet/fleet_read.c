@@ -20,24 +20,6 @@
 /* In the answer of fleet_script_read. */
 #define FIRST_MEMBER 5u
 
-static const char *
-text_at(const struct redisReply *reply, size_t i)
-{
-	const char *text = redis_reply_text(redis_reply_at(reply, i), NULL);
-
-	return text == NULL ? "" : text;
-}
-
-static uint64_t
-number_at(const struct redisReply *reply, size_t i)
-{
-	uint64_t number = 0;
-
-	/* What is no number reads 0. */
-	(void)!parse_u64(text_at(reply, i), 0, INT64_MAX, &number);
-	return number;
-}
-
 /* One {id, beat, {field, value ...}}. */
 static void
 read_lease(struct fleet_member *member, const struct redisReply *item)
@@ -45,17 +27,18 @@ read_lease(struct fleet_member *member, const struct redisReply *item)
 	const struct redisReply *fields = redis_reply_at(item, 2);
 	size_t i, count = redis_reply_count(fields);
 
-	(void)snprintf(member->id, sizeof(member->id), "%s", text_at(item, 0));
+	(void)snprintf(member->id, sizeof(member->id), "%s",
+	    redis_reply_text_at(item, 0));
 	/* A hash that is gone, by eviction or hand, is no death. */
 	member->said = MEMBER_SUSPECT;
 	member->is_lost = count == 0;
-	member->beat_ms = number_at(item, 1);
+	member->beat_ms = redis_reply_number_at(item, 1);
 	member->address[0] = '\0';
 	member->is_purged = false;
 	member->dead_ms = 0;
 	for (i = 0; i + 1 < count; i += 2)
-		fleet_member_set(member, text_at(fields, i),
-		    text_at(fields, i + 1));
+		fleet_member_set(member, redis_reply_text_at(fields, i),
+		    redis_reply_text_at(fields, i + 1));
 }
 
 static void
@@ -111,7 +94,7 @@ read_members(struct fleet *fleet, const struct redisReply *reply,
 	for (; i < count; i++) {
 		const struct redisReply *item = redis_reply_at(reply, i);
 		const struct fleet_member *old = fleet_members_find(members,
-		    text_at(item, 0));
+		    redis_reply_text_at(item, 0));
 		struct fleet_member *member = fleet_members_add(&fresh);
 
 		if (member == NULL)
@@ -232,13 +215,6 @@ judge(struct fleet *fleet, size_t members, uint64_t redis_ms, uint64_t now_ms)
 }
 
 static void
-number(struct fleet *fleet, const char *name, uint64_t value)
-{
-	fleet_args_text(&fleet->args, name);
-	fleet_args_number(&fleet->args, value);
-}
-
-static void
 publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
@@ -254,20 +230,20 @@ publish(struct fleet *fleet, uint64_t redis_ms, uint64_t now_ms)
 	fleet_key(fleet, "leader");
 	fleet_key(fleet, "summary");
 	fleet_args_text(args, fleet->token_text);
-	number(fleet, "epoch", fleet->token.epoch);
+	fleet_args_field(args, "epoch", fleet->token.epoch);
 	fleet_args_text(args, "leader");
 	fleet_args_text(args, fleet->sup->conf.settings.node.id);
-	number(fleet, "held", lead->limits.held);
-	number(fleet, "level", lead->limits.level);
+	fleet_args_field(args, "held", lead->limits.held);
+	fleet_args_field(args, "level", lead->limits.level);
 	fleet_args_text(args, "effective");
 	fleet_args_real(args, lead->limits.effective);
-	number(fleet, "storm_until", left == 0 ? 0 : redis_ms + left);
-	number(fleet, "storm_window", lead->storm.window_ms);
-	number(fleet, "displaced", lead->storm.displaced);
+	fleet_args_field(args, "storm_until", left == 0 ? 0 : redis_ms + left);
+	fleet_args_field(args, "storm_window", lead->storm.window_ms);
+	fleet_args_field(args, "displaced", lead->storm.displaced);
 	fleet_args_text(args, "storm_spare");
 	fleet_args_real(args, lead->storm.spare);
-	number(fleet, "announced", lead->announced_ms);
-	number(fleet, "expired", lead->expired);
+	fleet_args_field(args, "announced", lead->announced_ms);
+	fleet_args_field(args, "expired", lead->expired);
 	fleet_args_text(args, "hold");
 	fleet_args_text(args, failover_hold_name(lead->hold));
 	fleet_args_text(args, "paused");
@@ -289,7 +265,7 @@ take_deaths(struct failover *failover, const struct redisReply *deaths,
 	size_t i;
 
 	for (i = 0; i < redis_reply_count(deaths); i++) {
-		uint64_t at_ms = number_at(deaths, i);
+		uint64_t at_ms = redis_reply_number_at(deaths, i);
 
 		/* To come, since the clock was set back: just now, then. */
 		if (at_ms > ack_ms)
@@ -306,9 +282,10 @@ is_pause_forgotten(const struct fleet *fleet, const struct redisReply *reply)
 {
 	const struct fleet_lead *lead = &fleet->lead;
 
-	return lead->paused[0] != '\0' && text_at(reply, 1)[0] == '\0' &&
+	return lead->paused[0] != '\0' &&
+	    redis_reply_text_at(reply, 1)[0] == '\0' &&
 	    (lead->may_have_forgotten ||
-		number_at(reply, 4) < fleet->summary.epoch);
+		redis_reply_number_at(reply, 4) < fleet->summary.epoch);
 }
 
 static void
@@ -333,13 +310,13 @@ take_switches(struct fleet *fleet, const struct redisReply *reply,
     uint64_t redis_ms, uint64_t now_ms)
 {
 	struct fleet_lead *lead = &fleet->lead;
-	uint64_t ack_ms = number_at(reply, 2);
+	uint64_t ack_ms = redis_reply_number_at(reply, 2);
 
 	if (is_pause_forgotten(fleet, reply))
 		pause_again(fleet);
 	else
 		(void)snprintf(lead->paused, sizeof(lead->paused), "%s",
-		    text_at(reply, 1));
+		    redis_reply_text_at(reply, 1));
 	lead->may_have_forgotten = false;
 	if (!lead->has_history)
 		take_deaths(&lead->failover, redis_reply_at(reply, 3), ack_ms,
