@@ -5,6 +5,7 @@
  */
 #include "proto/redis_names.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static size_t
@@ -64,4 +65,12 @@ redis_names_routes_mark(const struct settings_redis *redis, const char *node,
 {
 	return (size_t)snprintf(out, REDIS_NAMES_MAX, "%s{%s}:routes:%.127s",
 	    redis->prefix, redis->fleet, node);
+}
+
+void
+redis_names_token(uint64_t incarnation, uint64_t asked_ms,
+    char out[REDIS_NAMES_TOKEN])
+{
+	(void)snprintf(out, REDIS_NAMES_TOKEN, "%016" PRIx64 ":%" PRIx64,
+	    incarnation, asked_ms);
 }

@@ -8,6 +8,7 @@
 #define HOLDFAST_PROTO_REDIS_NAMES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/settings_redis.h"
 
@@ -31,5 +32,12 @@ redis_names_fn redis_names_fleet;
 /* {FLEET}:routes:NODE, a string: which relay wrote the routes that are there.
  * When it is gone, so may they be. */
 redis_names_fn redis_names_routes_mark;
+
+/* Who holds an entry of {fleet}:drains or {fleet}:upgrades: one drain, by when
+ * it was asked for, or upgrade, 0, of one life of the node; also for the
+ * supervisor and the relay after it. */
+#define REDIS_NAMES_TOKEN 40
+void redis_names_token(uint64_t incarnation, uint64_t asked_ms,
+    char out[REDIS_NAMES_TOKEN]);
 
 #endif

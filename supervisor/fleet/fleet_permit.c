@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "proto/redis_names.h"
 #include "supervisor/drain_lease.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_scripts.h"
@@ -33,14 +34,12 @@ struct quota {
 	bool is_forced;
 };
 
-/* Names one drain of one life of the node, also to the next supervisor. */
 static void
 put_token(struct fleet *fleet, uint64_t mark)
 {
-	char text[48];
+	char text[REDIS_NAMES_TOKEN];
 
-	(void)snprintf(text, sizeof(text), "%016" PRIx64 ":%" PRIx64,
-	    fleet->incarnation, mark);
+	redis_names_token(fleet->incarnation, mark, text);
 	fleet_args_text(&fleet->args, text);
 }
 

@@ -66,13 +66,14 @@ renew(struct drain_renewal *renewal)
 	struct relay *relay = renewal->relay;
 	const struct settings *set = &relay->worker->settings;
 	const struct node *node = &relay->worker->node;
-	char drains[REDIS_NAMES_MAX], token[48], left[16], ms[24];
+	char drains[REDIS_NAMES_MAX], token[REDIS_NAMES_TOKEN], left[16];
+	char ms[24];
 	const char *words[] = { "EVAL", extend, "1", drains, set->node.id,
 		token, left, ms, NULL };
 
 	redis_names_fleet(&set->redis, "drains", drains);
-	(void)snprintf(token, sizeof(token), "%016" PRIx64 ":%" PRIx64,
-	    atomic_load(&node->shared->incarnation), renewal->drain);
+	redis_names_token(atomic_load(&node->shared->incarnation),
+	    renewal->drain, token);
 	(void)snprintf(left, sizeof(left), "%" PRIu32, node_connections(node));
 	(void)snprintf(ms, sizeof(ms), "%" PRIu64,
 	    set->fleet.membership.lease_ms);
