@@ -62,7 +62,7 @@ ACTS = {
     "pause_again": (["leader", "paused"], ["n0: moving racks"]),
     "event": (["leader", "events"], ["member", "x", "suspect", "n0"]),
     "forget": (["leader", "node:x", "nodes", "events", "routes:x"],
-               ["x", LIFE]),
+               ["x", LIFE, "n0"]),
 }
 
 
@@ -171,7 +171,8 @@ def test_key_of_another_type(redis, broken):
         assert run(redis, "bury", bury, token, "x", LIFE, beat, "", "") == 1
         assert run(redis, "purged", ["leader", "node:x", "routes:x", "events"],
                    token, LIFE, "x", 7) == 1
-        assert run(redis, "forget", ["leader", *FORGET], token, "x", LIFE) == 1
+        assert run(redis, "forget", ["leader", *FORGET], token, "x", LIFE,
+                   "n0") == 1
 
 
 @pytest.mark.parametrize("what", ["zadd", "zrange", "hmget", "get"])
@@ -187,7 +188,7 @@ def test_what_is_not_allowed(redis, what):
                         lambda: run(wire, "lead", ["leader", "epoch"], "",
                                     5000, 1, 1, LIFE, LIFE),
                         lambda: run(wire, "forget", ["leader", *FORGET], TOKEN,
-                                    "x", LIFE),
+                                    "x", LIFE, "n0"),
                         lambda: read(wire)):
             try:
                 attempt()
@@ -246,21 +247,21 @@ def test_purged_before_forgotten(redis):
     for state, news in (("left", []), ("dead", ["node_forgotten"])):
         lease(redis, state=state)
         redis("SET", "{main}:routes:x", "r")
-        assert lead(redis, "forget", FORGET, "x", LIFE) == 0
+        assert lead(redis, "forget", FORGET, "x", LIFE, "n0") == 0
         assert lead(redis, "is_over", ["node:x"], LIFE) == 1
         purge = ["node:x", "routes:x", "events"]
         assert lead(redis, "purged", purge, LIFE, "x", 0) == 1
         redis("DEL", "{main}:events")
         redis("SET", "{main}:routes:x", "r")
-        assert lead(redis, "forget", FORGET, "x", LIFE[:-1] + "b") == 0
-        assert lead(redis, "forget", FORGET, "x", LIFE) == 1
+        assert lead(redis, "forget", FORGET, "x", LIFE[:-1] + "b", "n0") == 0
+        assert lead(redis, "forget", FORGET, "x", LIFE, "n0") == 1
         assert [fields[1] for _, fields in
                 redis("XRANGE", "{main}:events", "-", "+")] == news
         redis("DEL", "{main}:events")
         assert redis("KEYS", "*") == ["{main}:leader"]
     # Of one that renews neither is done.
     lease(redis, purged=1)
-    assert lead(redis, "forget", FORGET, "x", LIFE) == 0
+    assert lead(redis, "forget", FORGET, "x", LIFE, "n0") == 0
     assert lead(redis, "purged", purge, LIFE, "x", 0) == 0
     assert lead(redis, "is_over", ["node:x"], LIFE) == 0
 
@@ -274,7 +275,7 @@ def test_name_without_a_lease(redis):
             if broken:
                 redis("SET", "{main}:node:x", "nonsense")
             if name == "forget":
-                assert lead(redis, "forget", FORGET, "x", LIFE) == 2
+                assert lead(redis, "forget", FORGET, "x", LIFE, "n0") == 2
             else:
                 assert run(redis, "disown", ["node:x", "nodes"], "x") == ""
             assert redis("HGETALL", "{main}:node:x") == [
@@ -285,7 +286,7 @@ def test_name_without_a_lease(redis):
     # deleted since make it compare all.
     assert renew(redis) == "ok"
     assert lead(redis, "is_over", ["node:x"], "0" * 16) == 0
-    assert lead(redis, "forget", FORGET, "y", LIFE) == 0
+    assert lead(redis, "forget", FORGET, "y", LIFE, "n0") == 0
     assert run(redis, "disown", ["node:y", "nodes"], "y")
 
 

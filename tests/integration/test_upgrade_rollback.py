@@ -202,7 +202,7 @@ def test_disk_is_of_the_other_version(start_up, builds):
     (builds.folder / "good.conf").write_text(good)
     real = builds.gateway_that(DIES_WHEN_SERVING)
     binary = builds.script(
-        real.parent / "wrapped", f'case "$*" in *-n*) exit 0;; esac; '
+        real.parent / "wrapped", f'case " $* " in *" -n "*) exit 0;; esac; '
         f'exec {real} "$@" -c {builds.folder}/good.conf')
     for name in ("holdfastd", "holdfast-gateway", "holdfast-relay"):
         builds.script(mine / "new", "exit 1")
