@@ -161,14 +161,16 @@ const char *const fleet_script_bury = NOW
 /* An entry is "<token> <connections> <expires>".  Who holds it keeps it; others
  * get one when it fits, or when they are alone.  0.29 of 100 is not 28 because
  * of a binary fraction. */
-const char *const fleet_script_permit = NOW
-    "local held=tonumber(redis.call('HGET',KEYS[2],'held') or '0') or 0 "
+const char *const fleet_script_permit = NOW TYPED
+    "local held=tonumber(typed(redis.pcall('HGET',KEYS[2],'held'),'0')) or 0 "
     "local quota=tonumber(ARGV[5])*held+tonumber(ARGV[6])+1e-6 "
     "local sum,others,own=0,0,false "
     "local h=redis.call('HGETALL',KEYS[1]) "
     "for i=1,#h,2 do "
     "  local t,c,e=string.match(h[i+1],'^(%S+) (%d+) (%d+)$') "
-    "  if not t or tonumber(e)<=now then redis.call('HDEL',KEYS[1],h[i]) "
+    /* None lasts longer than the longest lease: the clock was set back. */
+    "  if not t or tonumber(e)<=now or tonumber(e)>now+300000 then "
+    "    redis.call('HDEL',KEYS[1],h[i]) "
     "  elseif h[i]==ARGV[1] then own=(t==ARGV[2]) "
     "  else others=others+1 sum=sum+tonumber(c) end "
     "end "

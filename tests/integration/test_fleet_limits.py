@@ -40,7 +40,7 @@ def test_a_share_is_what_was_configured(fleet, redis):
     clients = [Client(node, f"c{i}") for i in range(3)]
     beat(redis, "ghost", lease=60000, count=97)
     wait_until(lambda: shown(node)["held"] == 100, 20)
-    redis("HSET", "{main}:drains", "other", "x:1 26 9999999999999")
+    redis("HSET", "{main}:drains", "other", f"x:1 26 {now_ms(redis) + 250000}")
     node.ctl("drain")
     wait_until(lambda: node.control("status")["drain"]["lease"] == "held", 20)
     for client in clients:

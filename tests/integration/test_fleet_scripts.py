@@ -299,3 +299,23 @@ def test_an_inbox_that_is_in_use(redis):
     assert redis("EXISTS", "inbox:x") == 0
     redis("SET", "inbox:x", "nonsense")
     assert redis(*key, 5001) == 0
+
+
+def test_permit_of_another_time(redis):
+    """One that ends later than any lease was given before the clock was set
+    back: nobody renews it."""
+    redis("HSET", "{main}:summary", "held", 100)
+
+    def ask(name):
+        granted, _, reserved, others = run(
+            redis, "permit", ["drains", "summary"], name, f"{LIFE}:1", 10,
+            5000, "0.02", 0, "")
+        return granted, reserved, others
+
+    redis("HSET", "{main}:drains", "x", f"x:1 5 {now_ms(redis) + 3600000}")
+    assert ask("y") == (1, 0, 0)
+    assert redis("HKEYS", "{main}:drains") == ["y"]
+    assert ask("z") == (0, 10, 1)
+    # Nor does a summary that is none keep anybody from asking.
+    redis("SET", "{main}:summary", "nonsense")
+    assert ask("y") == (1, 0, 0)

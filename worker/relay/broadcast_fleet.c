@@ -20,8 +20,8 @@
 static const char members_script[] =
     "local out={} "
     "for _,n in ipairs(redis.call('ZRANGE',KEYS[1],0,-1)) do "
-    "  local s=redis.call('HGET',KEYS[2]..n,'state') "
-    "  if s and s~='left' and s~='dead' then out[#out+1]=n end "
+    "  local s=redis.pcall('HGET',KEYS[2]..n,'state') "
+    "  if type(s)=='string' and s~='left' and s~='dead' then out[#out+1]=n end "
     "end "
     "return out";
 

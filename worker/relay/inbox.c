@@ -99,13 +99,15 @@ forget_stuck(struct inbox *inbox)
 static void
 take_stuck(struct inbox *inbox)
 {
-	if (!inbox->is_bound || inbox->is_parting)
+	const struct inbox_fields *entry = inbox->stuck;
+
+	if (entry == NULL || !inbox->is_bound || inbox->is_parting)
 		return;
 	worker_beat(inbox->relay->worker);
 	/* It was, and nothing is read until there is room. */
 	canary_heard(&inbox->relay->canary, SLOT_PATH_INBOX);
-	if (!inbox_entry_take(inbox, inbox->stuck)) {
-		keep(inbox, inbox->stuck);
+	if (!inbox_entry_take(inbox, entry)) {
+		keep(inbox, entry);
 		return;
 	}
 	forget_stuck(inbox);
