@@ -19,6 +19,10 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS = 300
+# Tests wait more than they work.  Each file stays in one process, since its
+# tests may share a node.
+JOBS = os.environ.get("HOLDFAST_TEST_JOBS",
+                      str(min(4, (os.cpu_count() or 1) + 2)))
 # What the sanitizers find ends a program like a fault would; real signals are
 # left alone, since the tests send and provoke them.
 ASAN_OPTIONS = ":".join(["abort_on_error=1", "handle_segv=0",
@@ -178,22 +182,13 @@ class Pytest:
         return self.run("integration-late.xml", "1", *late)
 
 
-def jobs(build):
-    """Tests wait more than they work, unless they are sanitized.  Each file
-    stays in one process, since its tests may share a node."""
-    more = 1 if "asan" in build.name else 2
-    return os.environ.get("HOLDFAST_TEST_JOBS",
-                          str(min(4, (os.cpu_count() or 1) + more)))
-
-
 def run_integration(args, tally):
     folder = "tests/integration"
     if not any(ROOT.glob(f"{folder}/**/test_*.py")):
         return
     tests = Pytest(args)
     # What measures a pace has the machine for itself.
-    is_whole = tests.run("integration.xml", jobs(args.build), "-m",
-                         "not pace", folder)
+    is_whole = tests.run("integration.xml", JOBS, "-m", "not pace", folder)
     is_whole &= tests.run("integration-pace.xml", "1", "-m", "pace", folder)
     is_whole &= tests.look_again()
     tally.failed += len(tests.failed()) + (not is_whole)

@@ -10,8 +10,8 @@ import pytest
 from node import SLOW, wait_until
 from redis_server import free_port
 # pylint: disable=unused-import
-from test_fleet import (FAST, LEASE, events, fleet, leader_of, redis, shown,
-                        states)
+from test_fleet import (FAST, LEASE, events, fleet, leader_of, long, redis,
+                        shown, states)
 from test_fleet_observer import beat, now_ms
 from wire import Client
 
@@ -35,6 +35,7 @@ def is_purged(redis, name):
     return redis("HGET", f"{{main}}:node:{name}", "purged") == "1"
 
 
+@long
 def test_back_between_two_readings(fleet, redis):
     """The leader sees that a node was dead, and then that it is healthy: it
     counts again, and when it dies once more that is seen."""
@@ -147,6 +148,7 @@ def test_redis_decides_a_verdict(fleet, redis):
     assert len(deaths(redis, "ghost")) == 2
 
 
+@long
 def test_next_leader_knows_the_past(fleet, redis):
     """Verdicts of the leaders before it count, and what an operator has
     acknowledged, if need be while nobody led."""
