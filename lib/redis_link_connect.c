@@ -137,9 +137,8 @@ on_master(const char *host, uint16_t port, const char *problem, void *arg)
 		return;
 	}
 	set_address(link, host, port);
-	redis_resolve_start(link->resolve, host,
-	    link->conf.connect_timeout_ms / REDIS_LINK_LOOKUPS, on_address,
-	    link);
+	redis_resolve_start(link->resolve, host, link->conf.connect_timeout_ms,
+	    on_address, link);
 }
 
 static void
@@ -171,8 +170,7 @@ redis_link_resolve(struct redis_link *link)
 	link->host = (link->host + 1) % url->host_count;
 	set_address(link, host->name, host->port);
 	redis_resolve_start(link->resolve, host->name,
-	    link->conf.connect_timeout_ms / REDIS_LINK_LOOKUPS, on_address,
-	    link);
+	    link->conf.connect_timeout_ms, on_address, link);
 }
 
 struct redis_sentinel *

@@ -13,8 +13,7 @@
 #include "lib/redis_resolve.h"
 #include "lib/redis_sentinel.h"
 
-#define REDIS_LINK_TEXT	   200
-#define REDIS_LINK_LOOKUPS 4u /* name servers that a connect has time for */
+#define REDIS_LINK_TEXT 200
 
 struct redisAsyncContext;
 

@@ -16,6 +16,8 @@
 
 #include "lib/random.h"
 
+#define SERVERS 4u /* that there is time for */
+
 /* The name servers as they were when a lookup began.  Lookups that are
  * cancelled call back later all the same, and look at it then: it ends with
  * the last of them, and not in its callback. */
@@ -85,12 +87,10 @@ end_lookup(struct lookup *lookup)
 static void
 set_timeout(struct servers *servers, uint32_t timeout_ms)
 {
+	uint32_t ms = timeout_ms < SERVERS ? 1 : timeout_ms / SERVERS;
 	char text[32];
 
-	if (timeout_ms == 0)
-		timeout_ms = 1;
-	(void)snprintf(text, sizeof(text), "%u.%03u", timeout_ms / 1000,
-	    timeout_ms % 1000);
+	(void)snprintf(text, sizeof(text), "%u.%03u", ms / 1000, ms % 1000);
 	(void)evdns_base_set_option(servers->evdns, "timeout:", text);
 }
 
@@ -183,7 +183,7 @@ is_literal(const char *name)
 
 void
 redis_resolve_start(struct redis_resolve *resolve, const char *name,
-    uint32_t server_timeout_ms, redis_resolve_cb *cb, void *arg)
+    uint32_t timeout_ms, redis_resolve_cb *cb, void *arg)
 {
 	struct evutil_addrinfo hints;
 	struct evdns_getaddrinfo_request *request;
@@ -195,7 +195,7 @@ redis_resolve_start(struct redis_resolve *resolve, const char *name,
 	}
 	redis_resolve_cancel(resolve);
 	retire(resolve->servers);
-	resolve->servers = read_servers(resolve->base, server_timeout_ms);
+	resolve->servers = read_servers(resolve->base, timeout_ms);
 	lookup = calloc(1, sizeof(*lookup));
 	if (lookup == NULL || resolve->servers == NULL) {
 		free(lookup);

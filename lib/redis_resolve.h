@@ -23,11 +23,12 @@ void redis_resolve_free(struct redis_resolve *);
 
 /*
  * One lookup at a time; a literal is its own answer.  A name server that has
- * not answered in time is followed by the next.  cb may be called before this
- * returns, and is called exactly once unless the lookup is cancelled.
+ * not answered in a part of timeout_ms, which the caller watches over, is
+ * followed by the next.  cb may be called before this returns, and is called
+ * exactly once unless the lookup is cancelled.
  */
 void redis_resolve_start(struct redis_resolve *, const char *name,
-    uint32_t server_timeout_ms, redis_resolve_cb *cb, void *arg);
+    uint32_t timeout_ms, redis_resolve_cb *cb, void *arg);
 void redis_resolve_cancel(struct redis_resolve *);
 
 #endif

@@ -24,8 +24,6 @@
 #include "lib/redis_reply.h"
 #include "lib/redis_resolve.h"
 
-#define SENTINEL_LOOKUPS 4u /* name servers that a connect has time for */
-
 struct redis_sentinel {
 	struct redis_sentinel_conf conf;
 	struct event_base *base;       /* borrowed */
@@ -329,8 +327,7 @@ ask_next(struct redis_sentinel *sentinel)
 	sentinel->host = &url->hosts[sentinel->next];
 	sentinel->next = (sentinel->next + 1) % url->host_count;
 	redis_resolve_start(sentinel->resolve, sentinel->host->name,
-	    sentinel->conf.connect_timeout_ms / SENTINEL_LOOKUPS, on_address,
-	    sentinel);
+	    sentinel->conf.connect_timeout_ms, on_address, sentinel);
 }
 
 /* Our own question, and the end of one that had no answer. */

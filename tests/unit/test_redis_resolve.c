@@ -13,7 +13,7 @@
 
 #include "lib/redis_resolve.h"
 
-#define TIMEOUT_MS 20u
+#define TIMEOUT_MS 80u
 
 struct heard {
 	int answers;
