@@ -131,7 +131,8 @@ take_all(struct inbox *inbox, const struct redisReply *entries)
 			keep(inbox, &entry);
 			return false;
 		}
-		if (bytes - noted >= NOTE_BYTES || i % NOTE_ENTRIES == 0) {
+		if (bytes - noted >= NOTE_BYTES ||
+		    (i + 1) % NOTE_ENTRIES == 0) {
 			note(inbox);
 			noted = bytes;
 		}

@@ -30,7 +30,7 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 static void
 touch(struct relay *relay, const struct dispatch_doc *doc)
 {
-	if (routes_is_idle(&relay->routes))
+	if (routes_left(&relay->routes) == 0)
 		routes_touch(&relay->routes, doc->target, doc->target_len);
 }
 

@@ -363,17 +363,11 @@ routes_has_room(const struct routes *routes)
 	return routes->queued < ROUTES_ROOM;
 }
 
-bool
-routes_is_idle(const struct routes *routes)
-{
-	return routes->queued == 0 && routes->under_way == 0;
-}
-
 void
 routes_mark(struct routes *routes)
 {
 	routes->epoch++;
-	routes->unmarked = routes->queued + routes->under_way;
+	routes->unmarked = routes_left(routes);
 }
 
 bool

@@ -68,8 +68,6 @@ void routes_link(struct routes *, bool is_up);
 void routes_touch(struct routes *, const char *client, size_t len);
 /* Touches that may wait: false when there is little room left for others. */
 bool routes_has_room(const struct routes *);
-/* Nothing waits, and nothing is under way. */
-bool routes_is_idle(const struct routes *);
 /* Draws a line; is all done that was asked for before the last one?  What comes
  * meanwhile, from clients that never stop coming and going, does not count. */
 void routes_mark(struct routes *);
