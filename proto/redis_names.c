@@ -68,6 +68,12 @@ redis_names_routes_mark(const struct settings_redis *redis, const char *node,
 }
 
 void
+redis_names_peer(const char *address, uint16_t port, char out[REDIS_NAMES_PEER])
+{
+	(void)snprintf(out, REDIS_NAMES_PEER, "%s %u", address, (unsigned)port);
+}
+
+void
 redis_names_token(uint64_t incarnation, uint64_t asked_ms,
     char out[REDIS_NAMES_TOKEN])
 {

@@ -33,6 +33,11 @@ redis_names_fn redis_names_fleet;
  * When it is gone, so may they be. */
 redis_names_fn redis_names_routes_mark;
 
+/* "10.0.0.4 8083": a lease's field "peer". */
+#define REDIS_NAMES_PEER 80
+void redis_names_peer(const char *address, uint16_t port,
+    char out[REDIS_NAMES_PEER]);
+
 /* Who holds an entry of {fleet}:drains or {fleet}:upgrades: one drain, by when
  * it was asked for, or upgrade, 0, of one life of the node; also for the
  * supervisor and the relay after it. */

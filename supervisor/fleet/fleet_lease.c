@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "lib/random.h"
+#include "proto/redis_names.h"
 #include "supervisor/fleet/fleet.h"
 #include "supervisor/fleet/fleet_news.h"
 #include "supervisor/fleet/fleet_scripts.h"
@@ -126,11 +127,10 @@ put_fields(struct fleet *fleet)
 	const struct listener *peers = &sup->listeners.peers;
 	double rate = sup->rates.per_second[RATE_HANDSHAKES];
 	struct fleet_args *args = &fleet->args;
-	char peer[80] = "";
+	char peer[REDIS_NAMES_PEER] = "";
 
 	if (peers->fd != -1)
-		fleet_member_peer_format(peers->address, peers->port, peer,
-		    sizeof(peer));
+		redis_names_peer(peers->address, peers->port, peer);
 	fleet_args_text(args, "peer");
 	fleet_args_text(args, peer);
 	fleet_args_text(args, "region");

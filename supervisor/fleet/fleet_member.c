@@ -12,6 +12,7 @@
 #include "lib/cidr.h"
 #include "lib/escape.h"
 #include "lib/parse.h"
+#include "proto/redis_names.h"
 
 #define LEASE_MAX_MS 300000u
 #define COUNT_MAX    1000000000000ull
@@ -281,13 +282,6 @@ fleet_member_follow(struct fleet_member *member, const struct fleet_member *old,
 		member->misses = 0;
 }
 
-void
-fleet_member_peer_format(const char *address, uint16_t port, char *out,
-    size_t size)
-{
-	(void)snprintf(out, size, "%s %u", address, (unsigned)port);
-}
-
 json_t *
 fleet_members_json(const struct fleet_members *members)
 {
@@ -296,13 +290,12 @@ fleet_members_json(const struct fleet_members *members)
 
 	for (i = 0; i < members->count; i++) {
 		const struct fleet_member *m = &members->all[i];
-		char incarnation[20], peer[80] = "";
+		char incarnation[20], peer[REDIS_NAMES_PEER] = "";
 
 		(void)snprintf(incarnation, sizeof(incarnation), "%016llx",
 		    (unsigned long long)m->incarnation);
 		if (m->address[0] != '\0')
-			fleet_member_peer_format(m->address, m->port, peer,
-			    sizeof(peer));
+			redis_names_peer(m->address, m->port, peer);
 		json_array_append_new(list,
 		    json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, "
 			      "s:f, s:f}",

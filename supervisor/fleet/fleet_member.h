@@ -106,10 +106,6 @@ bool fleet_member_is_over(const struct fleet_member *member, uint64_t redis_ms);
 void fleet_member_follow(struct fleet_member *member,
     const struct fleet_member *old, uint64_t redis_ms);
 
-/* "10.0.0.4 8083": as in a lease. */
-void fleet_member_peer_format(const char *address, uint16_t port, char *out,
-    size_t size);
-
 /* The list as the leader publishes it and holdfastctl shows it. */
 json_t *fleet_members_json(const struct fleet_members *members);
 /* Sorted.  What is no such list leaves *members alone: -EPROTO, -ENOMEM. */

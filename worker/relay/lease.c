@@ -70,7 +70,7 @@ state_of(const struct node_shared *shared, uint64_t incarnation)
 
 /* "10.0.0.4 8083"; "": there is no peer port. */
 static void
-peer_of(struct worker *worker, char *out, size_t size)
+peer_of(struct worker *worker, char out[REDIS_NAMES_PEER])
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
@@ -84,7 +84,7 @@ peer_of(struct worker *worker, char *out, size_t size)
 	    ipaddr_from_sockaddr((struct sockaddr *)&sa, &address, &port) != 0)
 		return;
 	(void)ipaddr_format(&address, text);
-	(void)snprintf(out, size, "%s %u", text, (unsigned)port);
+	redis_names_peer(text, port, out);
 }
 
 static void
@@ -94,7 +94,8 @@ renew(struct lease *lease, uint64_t incarnation)
 	struct worker *worker = relay->worker;
 	const struct settings *set = &worker->settings;
 	char node[REDIS_NAMES_MAX], nodes[REDIS_NAMES_MAX];
-	char what[160], hex[24], ms[24], peer[80], capacity[16], count[16];
+	char what[160], hex[24], ms[24], peer[REDIS_NAMES_PEER], capacity[16],
+	    count[16];
 	const char *words[] = { "EVAL", extend, "2", node, nodes, set->node.id,
 		hex, "state", state_of(worker->node.shared, incarnation),
 		"lease", ms, "peer", peer, "region", set->node.region,
@@ -108,7 +109,7 @@ renew(struct lease *lease, uint64_t incarnation)
 	    set->node.capacity);
 	(void)snprintf(count, sizeof(count), "%" PRIu32,
 	    node_open(&worker->node));
-	peer_of(worker, peer, sizeof(peer));
+	peer_of(worker, peer);
 	redis_names_fleet(&set->redis, what, node);
 	redis_names_fleet(&set->redis, "nodes", nodes);
 	/* The next tick tries again. */

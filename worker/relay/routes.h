@@ -86,7 +86,8 @@ void routes_replaced(struct routes *, const char *client, size_t len,
 /* The node stops, and its connections have ended: are its routes gone, or
  * cannot be?  Then its mark is removed as well. */
 bool routes_have_parted(struct routes *);
-/* Those that could not be removed by now, as far as is known. */
+/* Operations that wait or are under way: at the end, those that could not be
+ * done, as far as is known. */
 uint32_t routes_left(const struct routes *);
 
 /* Once a second. */
