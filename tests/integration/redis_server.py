@@ -22,6 +22,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def now_ms(redis):
+    """By its clock."""
+    seconds, micros = map(int, redis("TIME"))
+    return seconds * 1000 + micros // 1000
+
+
 def pack(*words):
     """A command as it travels."""
     words = [word if isinstance(word, bytes) else str(word).encode()

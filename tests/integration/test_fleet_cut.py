@@ -5,7 +5,7 @@ import threading
 import time
 
 from node import PATIENCE, wait_until
-from redis_server import FakeRedis
+from redis_server import FakeRedis, now_ms
 # pylint: disable=unused-import
 from test_fleet import FAST, redis, shown, states
 
@@ -151,8 +151,7 @@ class Alone:
         self.peers = [Peer(name, says_fleet or fleet) for name in ("p", "q")]
         key = f"{{{fleet}}}:node"
         for peer in self.peers:
-            seconds, micros = map(int, redis("TIME"))
-            now = seconds * 1000 + micros // 1000
+            now = now_ms(redis)
             redis("HSET", f"{key}:{peer.name}", "incarnation", f"{7:016x}",
                   "state", "healthy", "lease", 60000, "beat", now, "peer",
                   f"127.0.0.1 {peer.port}")

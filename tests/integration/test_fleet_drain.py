@@ -4,6 +4,7 @@ import signal
 
 from crowd import Crowd
 from node import PATIENCE, wait_until
+from redis_server import now_ms
 from test_fleet import FAST, LEASE, events, fleet, long, redis, shown
 
 from upgrading import Upgradable
@@ -19,7 +20,7 @@ def lease(node):
 
 def lasting(redis):
     """The end of an entry that is not over in this test."""
-    return int(redis("TIME")[0]) * 1000 + 250000
+    return now_ms(redis) + 250000
 
 
 def entries(redis):

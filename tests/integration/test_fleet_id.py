@@ -3,6 +3,7 @@
 import time
 
 from node import PATIENCE, wait_until
+from redis_server import now_ms
 from test_fleet import FAST, fleet, kill_all, long, redis, shown, states
 
 
@@ -41,7 +42,7 @@ def test_state_is_shared(fleet, start, redis):
 
 
 def test_redis_goes_before_it_is_clear_whose_id_it_is(start, redis):
-    now = int(redis("TIME")[0]) * 1000
+    now = now_ms(redis)
     redis("HSET", "{main}:node:n0", "incarnation", "a" * 16, "lease", 60000,
           "beat", now, "state", "healthy")
     node = start({**FAST, "redis.url": redis.url, "node.id": "n0"},

@@ -4,9 +4,9 @@ import re
 
 # pylint: disable=unused-import
 from node import wait_until
-from redis_server import free_port
+from redis_server import free_port, now_ms
 from test_fleet import FAST, events, fleet, leader_of, redis, shown, states
-from test_fleet_observer import beat, now_ms
+from test_fleet_observer import beat
 from wire import Client, Refused
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from flock import Flock
 from node import LONG, SLOW, wait_until
+from redis_server import now_ms
 from test_fleet import FAST, LEASE, events, kill_all, leader_of, redis, shown
 from upgrading import Upgradable
 from wire import Client, Refused
@@ -114,8 +115,7 @@ def lose(victim, flock, leader, redis):
     name = victim.settings["node.id"]
     told = shown(leader)
     allowed = told["effective"] * told["held"]
-    stamp = redis("TIME")
-    begun_ms = int(stamp[0]) * 1000 + int(stamp[1]) // 1000
+    begun_ms = now_ms(redis)
     begun = time.monotonic()
     flock.power_off(victim)
     kill_all(victim)

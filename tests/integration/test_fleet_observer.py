@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: ISC
 """A leader that cannot reach a node which others can: its routes stay."""
 from node import wait_until
-from redis_server import free_port
+from redis_server import free_port, now_ms
 from test_fleet import events, fleet, long, redis, states
 
 LIFE = "00000000000000aa"
-
-
-def now_ms(redis):
-    seconds, micros = map(int, redis("TIME"))
-    return seconds * 1000 + micros // 1000
 
 
 def beat(redis, name, **fields):

@@ -3,7 +3,7 @@
 import pytest
 
 from fleet_scripts import SCRIPTS, run
-from redis_server import Redis, RedisError
+from redis_server import Redis, RedisError, now_ms
 
 LIFE = "00000000000000aa"
 TOKEN = "1:00000000000000aa:00000000000000bb"
@@ -20,11 +20,6 @@ def server():
 def redis(server):  # pylint: disable=redefined-outer-name
     server("FLUSHALL")
     return server
-
-
-def now_ms(redis):
-    seconds, micros = map(int, redis("TIME"))
-    return seconds * 1000 + micros // 1000
 
 
 def lease(redis, name="x", **fields):

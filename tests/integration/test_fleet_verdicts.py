@@ -8,11 +8,11 @@ import socket
 import pytest
 
 from node import SLOW, wait_until
-from redis_server import free_port
+from redis_server import free_port, now_ms
 # pylint: disable=unused-import
 from test_fleet import (FAST, LEASE, events, fleet, leader_of, long, redis,
                         shown, states)
-from test_fleet_observer import beat, now_ms
+from test_fleet_observer import beat
 from wire import Client
 
 

@@ -183,3 +183,30 @@ relay_help_receipt(struct help_gateway *gateway, uint64_t token,
 	    0);
 	ring_wake(&gateway->up);
 }
+
+int
+relay_help_setup(void **state)
+{
+	*state = relay_help_new();
+	return 0;
+}
+
+int
+relay_help_teardown(void **state)
+{
+	relay_help_free(*state);
+	return 0;
+}
+
+void
+relay_help_done(void *owner, uint32_t item, enum delivery_status status,
+    uint64_t position)
+{
+	struct help_outcome *outcome = owner;
+
+	assert_int_equal(item, 7);
+	outcome->done = true;
+	outcome->calls++;
+	outcome->status = status;
+	outcome->position += position;
+}

@@ -31,8 +31,22 @@ struct relay_help {
 	struct help_gateway gateways[HELP_GATEWAYS];
 };
 
+/* What became of a delivery: the owner of an order for item 7. */
+struct help_outcome {
+	bool done;
+	unsigned calls;
+	enum delivery_status status;
+	uint64_t position;
+};
+
+void relay_help_done(void *owner, uint32_t item, enum delivery_status,
+    uint64_t position);
+
 struct relay_help *relay_help_new(void);
 void relay_help_free(struct relay_help *);
+/* The same, as cmocka calls it. */
+int relay_help_setup(void **state);
+int relay_help_teardown(void **state);
 
 /* Runs the event loop until *fact, or fails after some seconds. */
 void relay_help_until(struct relay_help *, const bool *fact);

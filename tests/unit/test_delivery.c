@@ -16,45 +16,11 @@
 
 #include "tests/unit/relay_help.h"
 
-struct outcome {
-	bool done;
-	unsigned calls;
-	enum delivery_status status;
-	uint64_t position;
-};
-
-static void
-on_done(void *owner, uint32_t item, enum delivery_status status,
-    uint64_t position)
-{
-	struct outcome *outcome = owner;
-
-	assert_int_equal(item, 7);
-	outcome->done = true;
-	outcome->calls++;
-	outcome->status = status;
-	outcome->position += position;
-}
-
-static int
-setup(void **state)
-{
-	*state = relay_help_new();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	relay_help_free(*state);
-	return 0;
-}
-
 static enum delivery_status
 send_to(struct relay_help *help, const char *id, const char *text,
-    uint32_t wait_ms, struct outcome *outcome)
+    uint32_t wait_ms, struct help_outcome *outcome)
 {
-	struct delivery_order order = { on_done, outcome, 7, wait_ms };
+	struct delivery_order order = { relay_help_done, outcome, 7, wait_ms };
 
 	memset(outcome, 0, sizeof(*outcome));
 	return delivery_send(&help->relay.delivery, id, strlen(id), text,
@@ -89,7 +55,7 @@ static void
 test_delivered(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 	uint32_t rec;
 	uint64_t token;
 
@@ -134,7 +100,7 @@ test_other_receipts(void **state)
 		{ RECEIPT_STATUS_MAX, DELIVERY_UNKNOWN },
 	};
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 	uint32_t rec;
 	size_t i;
 
@@ -160,7 +126,7 @@ static void
 test_no_receipt(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 
 	open_one(&help->gateways[0].table, "alice", 5);
 	assert_int_equal(send_to(help, "alice", "x", 60000, &outcome),
@@ -173,7 +139,7 @@ test_no_receipt(void **state)
 /* Queued; the gateway has written `given` bytes to that connection. */
 static void
 queue_one(struct relay_help *help, uint32_t rec, uint32_t wait_ms,
-    struct outcome *outcome)
+    struct help_outcome *outcome)
 {
 	assert_int_equal(send_to(help, "alice", "x", wait_ms, outcome),
 	    DELIVERY_PENDING);
@@ -197,7 +163,7 @@ test_followed(void **state)
 {
 	struct relay_help *help = *state;
 	struct table *table = &help->gateways[0].table;
-	struct outcome outcome, other;
+	struct help_outcome outcome, other;
 	uint32_t rec;
 
 	rec = open_one(table, "alice", 5);
@@ -230,7 +196,7 @@ test_poll_is_paced(void **state)
 	struct relay_help *help = *state;
 	struct delivery *delivery = &help->relay.delivery;
 	struct timeval now, next, wait;
-	struct outcome outcome;
+	struct help_outcome outcome;
 	uint32_t rec;
 
 	rec = open_one(&help->gateways[0].table, "alice", 5);
@@ -253,7 +219,7 @@ static void
 test_slot_gone(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome, other;
+	struct help_outcome outcome, other;
 
 	open_one(&help->gateways[0].table, "alice", 5);
 	open_one(&help->gateways[1].table, "bob", 5);
@@ -274,7 +240,7 @@ static void
 test_end(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome queued, sent;
+	struct help_outcome queued, sent;
 	uint32_t rec;
 
 	rec = open_one(&help->gateways[0].table, "alice", 5);
@@ -295,7 +261,7 @@ static void
 test_full(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 	uint32_t sent = 0;
 	char *big;
 
@@ -322,8 +288,8 @@ static void
 test_broadcast(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome = { .calls = 0 };
-	struct delivery_order order = { on_done, &outcome, 7, 60 };
+	struct help_outcome outcome = { .calls = 0 };
+	struct delivery_order order = { relay_help_done, &outcome, 7, 60 };
 	struct ring_deliver head;
 	uint32_t slot, slots;
 	char rest[64];
@@ -380,8 +346,8 @@ static void
 test_kick(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome = { .calls = 0 };
-	struct delivery_order order = { on_done, &outcome, 7, 0 };
+	struct help_outcome outcome = { .calls = 0 };
+	struct delivery_order order = { relay_help_done, &outcome, 7, 0 };
 	struct ring_kick head;
 	char rest[64];
 
@@ -404,7 +370,9 @@ test_kick(void **state)
 	assert_int_equal(counted(help, COUNTER_DISPATCH_DELIVERED), 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, relay_help_setup,                   \
+	    relay_help_teardown)
 
 int
 main(void)

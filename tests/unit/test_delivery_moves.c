@@ -15,40 +15,6 @@
 
 #include "tests/unit/relay_help.h"
 
-struct outcome {
-	bool done;
-	unsigned calls;
-	enum delivery_status status;
-	uint64_t position;
-};
-
-static void
-on_done(void *owner, uint32_t item, enum delivery_status status,
-    uint64_t position)
-{
-	struct outcome *outcome = owner;
-
-	assert_int_equal(item, 7);
-	outcome->done = true;
-	outcome->calls++;
-	outcome->status = status;
-	outcome->position += position;
-}
-
-static int
-setup(void **state)
-{
-	*state = relay_help_new();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	relay_help_free(*state);
-	return 0;
-}
-
 /* The message that a gateway finds; its token. */
 static uint64_t
 expect_message(struct relay_help *help, uint32_t slot, uint32_t rec,
@@ -75,9 +41,9 @@ counted(struct relay_help *help, enum counter counter)
 
 static enum delivery_status
 send_kept(struct relay_help *help, const char *id, const char *text,
-    struct outcome *outcome)
+    struct help_outcome *outcome)
 {
-	struct delivery_order order = { on_done, outcome, 7, 0 };
+	struct delivery_order order = { relay_help_done, outcome, 7, 0 };
 	struct delivery *delivery = &help->relay.delivery;
 	struct shard_target target;
 
@@ -93,7 +59,7 @@ static void
 test_moves(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 	uint64_t first, token;
 	uint32_t rec;
 
@@ -132,7 +98,7 @@ test_moves(void **state)
 /* Fills the ring of slot 1; another message for alice is on its way there, from
  * a connection that is not out of its table yet. */
 static void
-move_to_full(struct relay_help *help, struct outcome *outcome)
+move_to_full(struct relay_help *help, struct help_outcome *outcome)
 {
 	static const char fill[4000];
 	struct ring_part part = { fill, sizeof(fill) };
@@ -161,7 +127,7 @@ test_moves_when_there_is_room(void **state)
 {
 	struct relay_help *help = *state;
 	struct ring_entry entry;
-	struct outcome outcome;
+	struct help_outcome outcome;
 
 	move_to_full(help, &outcome);
 	/* The slot that it has left is no matter any more. */
@@ -180,7 +146,7 @@ static void
 test_moves_nowhere(void **state)
 {
 	struct relay_help *help = *state;
-	struct outcome outcome;
+	struct help_outcome outcome;
 
 	move_to_full(help, &outcome);
 	relay_help_until(help, &outcome.done);
@@ -199,7 +165,9 @@ test_moves_nowhere(void **state)
 	assert_int_equal(help->relay.delivery.pending, 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, relay_help_setup,                   \
+	    relay_help_teardown)
 
 int
 main(void)

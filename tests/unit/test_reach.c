@@ -34,20 +34,6 @@ on_done(void *owner, uint32_t item, enum delivery_status status,
 	outcome->status = status;
 }
 
-static int
-setup(void **state)
-{
-	*state = relay_help_new();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	relay_help_free(*state);
-	return 0;
-}
-
 static enum delivery_status
 dispatch(struct relay_help *help, const char *id, const char *text,
     struct outcome *outcome)
@@ -248,13 +234,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_waits_and_keeps_the_order,
-		    setup, teardown),
+		    relay_help_setup, relay_help_teardown),
 		cmocka_unit_test_setup_teardown(test_found_in_the_old_table,
-		    setup, teardown),
-		cmocka_unit_test_setup_teardown(test_kick, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bounds_and_the_end, setup,
-		    teardown),
+		    relay_help_setup, relay_help_teardown),
+		cmocka_unit_test_setup_teardown(test_kick, relay_help_setup,
+		    relay_help_teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, relay_help_setup,
+		    relay_help_teardown),
+		cmocka_unit_test_setup_teardown(test_bounds_and_the_end,
+		    relay_help_setup, relay_help_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

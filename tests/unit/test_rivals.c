@@ -18,20 +18,6 @@
 
 #include "tests/unit/relay_help.h"
 
-static int
-setup(void **state)
-{
-	*state = relay_help_new();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	relay_help_free(*state);
-	return 0;
-}
-
 static void
 report(struct relay_help *help, uint32_t slot, const char *id, size_t len)
 {
@@ -214,7 +200,9 @@ test_broken_ring(void **state)
 	    1);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, relay_help_setup,                   \
+	    relay_help_teardown)
 
 int
 main(void)
