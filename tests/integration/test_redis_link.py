@@ -340,7 +340,10 @@ class Deaf(FakeRedis):
     def talk(self, peer):
         file = peer.makefile("rb")
         while True:
-            words = self.read(file)
+            try:
+                words = self.read(file)
+            except OSError:
+                return
             if words is None:
                 return
             said = self.greeting(words)

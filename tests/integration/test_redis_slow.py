@@ -60,6 +60,8 @@ def test_it_ends_while_clients_come_and_go(node, proxy, redis):
         before, done = node.metric("route_resyncs_total"), syncs(node)
         redis("FLUSHALL")
         wait_until(lambda: node.metric("route_resyncs_total") > before)
+        # Before that there is nothing that could be missed.
+        wait_until(lambda: redis("EXISTS", "{main}:routes:a"))
         redis("FLUSHALL")
         wait_until(lambda: node.metric("route_resyncs_total") > before + 1)
         wait_until(lambda: syncs(node) > done)
