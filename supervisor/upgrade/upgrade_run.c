@@ -16,6 +16,7 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/upgrade/resume.h"
 #include "supervisor/upgrade/upgrade_child.h"
+#include "supervisor/upgrade/upgrade_fault.h"
 #include "supervisor/upgrade/upgrade_process.h"
 
 #define NO_EVENT UPGRADE_EVENT_MAX
@@ -27,6 +28,16 @@ failed(struct upgrade *upgrade, const char *act, int rc)
 {
 	upgrade_fail(upgrade, "failed", "%s: %s", act, strerror(-rc));
 	return UPGRADE_EV_FAILED;
+}
+
+/* Who is gone says why by how it ended: the end of its channel is an event
+ * that comes by itself. */
+static enum upgrade_event
+sent(struct upgrade *upgrade, const char *act, int rc)
+{
+	if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET)
+		return NO_EVENT;
+	return failed(upgrade, act, rc);
 }
 
 /* What an exec would say too, in words that need no fork. */
@@ -145,9 +156,10 @@ upgrade_run_spawn(struct supervisor *sup)
 	}
 	rc = upgrade_link_open(&upgrade->link, sup->base, ends[0],
 	    PEER_OUTGOING);
-	if (rc == 0)
-		rc = send_offer(sup);
-	return rc == 0 ? NO_EVENT : failed(upgrade, "offer", rc);
+	if (rc != 0)
+		return failed(upgrade, "channel", rc);
+	upgrade_fault("old", "offer");
+	return sent(upgrade, "offer", send_offer(sup));
 }
 
 /* Nothing of what follows can fail, and nothing of it touches a client: the
@@ -199,7 +211,7 @@ upgrade_run_go(struct supervisor *sup)
 	go.relay = sup->programs.relay.path;
 	rc = upgrade_link_send(&upgrade->link, MSG_UPGRADE_GO, &go.base, fds,
 	    2);
-	return rc == 0 ? NO_EVENT : failed(upgrade, "go", rc);
+	return sent(upgrade, "go", rc);
 }
 
 /* Keepers that ended while their supervisor was not their parent. */

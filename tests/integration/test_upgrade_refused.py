@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Upgrades that are refused before anything has changed: the reason is in the
 answer, the log and the events, and nobody notices anything."""
-import json
-import resource
+import concurrent.futures
+import os
+import signal
 import subprocess
 
 import pytest
@@ -104,6 +105,24 @@ def test_crashes_at_start(node, builds):
     assert_refused(node, builds.daemon(
         'case "$*" in *-U*) exit 3;; esac; exec $REAL "$@"'),
         "ended", ["exit code 3"])
+
+
+def test_dies_before_it_is_spoken_to(start, builds):
+    """How it ended is the reason, not that nothing could be said to it."""
+    node = start(kind=Upgradable, build=nodes.FAULTS, env={
+        "HOLDFAST_UPGRADE_FAULT": "old:offer:STOP"})
+
+    def wake():
+        wait_until(lambda: process.stat_fields(node.pid)[0] == "T", 30)
+        wait_until(lambda: node.supervisors() == [node.pid])
+        os.kill(node.pid, signal.SIGCONT)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waker = pool.submit(wake)
+        assert_refused(node, builds.daemon(
+            'case "$*" in *-U*) kill -SEGV $$;; esac; exec $REAL "$@"'),
+            "crashed", ["SIGSEGV", "preparing"])
+        waker.result()
 
 
 def test_config_refused(node, builds):
