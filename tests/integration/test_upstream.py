@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Clients' messages on their way into Redis: none is lost, and repeats can be
 told."""
+import itertools
 import os
 import random
 import select
@@ -216,17 +217,32 @@ def test_wrong_type(fleet, redis, consume):
 
 
 def test_modes(fleet, consume):
-    """Switched while clients are connected."""
-    node, consumer = fleet(more={"upstream.mode": "echo"}), consume()
+    """Switched while clients are connected.  Gateways learn of a reload a
+    moment after its answer: what is sent meanwhile still goes the old way,
+    and nothing goes both ways or neither."""
+    node = fleet(more={"upstream.mode": "echo",
+                       "websocket.ping_interval": "60s"})
+    consumer = consume()
+    gone = {"echo": [], "stream": []}
     with Client(node, "alice") as alice:
-        assert alice.echo("one")
-        node.configure({"upstream.mode": "stream"})
-        node.control("reload")
-        alice.send_text("two")
-        wait_until(lambda: consumer.texts("alice") == ["two"])
-        node.configure({"upstream.mode": "echo"})
-        node.control("reload")
-        assert alice.echo("three")
+        def way(text):
+            alice.send_text(text)
+            took = wait_until(
+                lambda: "stream" if text in consumer.texts("alice")
+                else not alice.is_quiet(0.01) and "echo")
+            if took == "echo":
+                assert alice.take_message() == text.encode()
+            gone[took].append(text)
+            return took
+
+        assert way("before") == "echo"
+        for mode in "stream", "echo":
+            node.configure({"upstream.mode": mode})
+            node.control("reload")
+            tries = (way(f"{mode} {n}") for n in itertools.count())
+            wait_until(lambda m=mode, t=tries: next(t) == m)
+        assert alice.is_quiet()
+    assert consumer.texts("alice") == gone["stream"]
 
 
 @pytest.mark.parametrize("who", ["relay", "gateway", "both"])
