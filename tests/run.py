@@ -22,7 +22,7 @@ UNIT_SECONDS = 300
 # Tests wait more than they work.  Each file stays in one process, since its
 # tests may share a node.
 JOBS = os.environ.get("HOLDFAST_TEST_JOBS",
-                      str(min(4, (os.cpu_count() or 1) + 2)))
+                      str(min(6, (os.cpu_count() or 1) + 4)))
 # What the sanitizers find ends a program like a fault would; real signals are
 # left alone, since the tests send and provoke them.
 ASAN_OPTIONS = ":".join(["abort_on_error=1", "handle_segv=0",

@@ -11,6 +11,7 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+KILLED_SECONDS = 10
 
 
 def become_subreaper():
@@ -73,9 +74,13 @@ def reap_leftovers(seconds=2):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+    # Tenants become our children only when their keepers have died.
+    deadline = time.monotonic() + KILLED_SECONDS
+    while any(map(is_alive, left)) and time.monotonic() < deadline:
+        time.sleep(0.01)
     for pid in left:
         try:
-            os.waitpid(pid, 0)
+            os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
             pass
     return complaints

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The relay's links to Redis: how they come up, and what ends them."""
+import contextlib
 import os
 import signal
 import socket
@@ -339,18 +340,13 @@ class Deaf(FakeRedis):
 
     def talk(self, peer):
         file = peer.makefile("rb")
-        while True:
-            try:
-                words = self.read(file)
-            except OSError:
-                return
-            if words is None:
-                return
-            said = self.greeting(words)
-            if said is None:
-                self.unread.append(peer)
-                return
-            peer.sendall(said)
+        with contextlib.suppress(OSError):
+            while (words := self.read(file)) is not None:
+                said = self.greeting(words)
+                if said is None:
+                    self.unread.append(peer)
+                    return
+                peer.sendall(said)
 
 
 def test_nothing_arrives_late(start, servers):

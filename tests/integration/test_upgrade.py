@@ -67,7 +67,7 @@ def test_upgrade_keeps_everything(start_up, builds):
              if "slot" in line["progress"]]
     assert len(slots) == 3
     node.wait_metric(1, "upgrades_total", result="done")
-    assert not any(process.is_alive(pid) for pid in before)
+    wait_until(lambda: not any(process.is_alive(pid) for pid in before))
     with Client(node, "late") as client:
         assert client.echo("x")
         body, answer = node.dispatch("late")
