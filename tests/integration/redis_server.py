@@ -84,11 +84,12 @@ class Wire:
 class Redis:
     """redis-server; without persistence unless options say so."""
 
-    def __init__(self, *options, port=None):
+    def __init__(self, *options, port=None, env=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-redis-"))
         self.port = port or free_port()
         self.path = self.dir / "sock"
         self.options = options
+        self.env = env
         self.process = None
         self.wire = None
 
@@ -103,7 +104,8 @@ class Redis:
                 ["redis-server", "--port", str(self.port), "--bind",
                  "127.0.0.1", "--unixsocket", self.path, "--save", "",
                  "--dir", self.dir, "--daemonize", "no", *self.options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.env)
         wait_until(self.answers, 10, "redis-server to answer")
         return self
 
