@@ -8,6 +8,7 @@ programs) and lint (tests/lint/check_*).  A program that dies, or that does
 not finish the tests it announced, counts as a failure.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -67,30 +68,36 @@ def show(name, problem, output):
 
 def run_unit(args, tally):
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
-    for source in sorted(ROOT.glob("tests/unit/test_*.c")):
-        program = args.build / "tests/unit" / source.stem
-        status, output = run([program], env=env)
-        ok = skipped = bad = planned = 0
-        for line in output.splitlines():
-            if match := re.match(r"1\.\.(\d+)", line):
-                planned += int(match[1])
-            elif re.match(r"(not )?ok \d+.*# SKIP", line, re.I):
-                skipped += 1
-            elif re.match(r"ok \d+", line):
-                ok += 1
-            elif re.match(r"not ok \d+", line):
-                bad += 1
-        if status != 0 and bad == 0 or ok + skipped + bad < planned or \
-           planned == 0:
+    names = [p.stem for p in sorted(ROOT.glob("tests/unit/test_*.c"))]
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        runs = pool.map(lambda name: run([args.build / "tests/unit" / name],
+                                         env=env), names)
+        for name, (status, output) in zip(names, runs):
+            count_unit(name, status, output, tally)
+
+
+def count_unit(name, status, output, tally):
+    ok = skipped = bad = planned = 0
+    for line in output.splitlines():
+        if match := re.match(r"1\.\.(\d+)", line):
+            planned += int(match[1])
+        elif re.match(r"(not )?ok \d+.*# SKIP", line, re.I):
+            skipped += 1
+        elif re.match(r"ok \d+", line):
+            ok += 1
+        elif re.match(r"not ok \d+", line):
             bad += 1
-        if bad:
-            show(source.stem, death(status), output)
-        else:
-            print(f"ok   {source.stem}: {ok}"
-                  + (f", {skipped} skipped" if skipped else ""))
-        tally.passed += ok
-        tally.failed += bad
-        tally.skipped += skipped
+    if status != 0 and bad == 0 or ok + skipped + bad < planned or \
+       planned == 0:
+        bad += 1
+    if bad:
+        show(name, death(status), output)
+    else:
+        print(f"ok   {name}: {ok}"
+              + (f", {skipped} skipped" if skipped else ""))
+    tally.passed += ok
+    tally.failed += bad
+    tally.skipped += skipped
 
 
 def run_fuzz(args, tally):

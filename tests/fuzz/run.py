@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""Fuzzes each target for its share of the given seconds (`make fuzz').
+"""Fuzzes each target for its share of the given seconds (`make fuzz'), as
+many at a time as there are CPUs.
 
 New inputs are kept in build/fuzz/corpus/NAME, which the next run starts from;
 an input that breaks a parser is left in build/fuzz/found/NAME, to become a
 seed in tests/fuzz/seeds/NAME with a unit test.
 """
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import re
 import subprocess
@@ -38,9 +41,8 @@ def fuzz(build, name, seconds):
     if done.returncode == 0 and runs > 0:
         print(f"ok   fuzz_{name}: {runs} inputs in {seconds} s", flush=True)
         return True
-    print(f"FAIL fuzz_{name}: exit status {done.returncode}")
-    for line in output.splitlines()[-60:]:
-        print("    " + line)
+    print("\n    ".join([f"FAIL fuzz_{name}: exit status {done.returncode}",
+                         *output.splitlines()[-60:]]), flush=True)
     return False
 
 
@@ -50,10 +52,11 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    passed = 0
-    for name in args.names:
-        each = max(1, args.seconds // len(args.names))
-        passed += fuzz(args.build.resolve(), name, each)
+    build = args.build.resolve()
+    each = max(1, args.seconds // len(args.names))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        passed = sum(pool.map(lambda name: fuzz(build, name, each),
+                              args.names))
     failed = len(args.names) - passed
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
