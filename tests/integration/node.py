@@ -379,9 +379,19 @@ class Node:
                      "slots", "settings"):
             if self.expected_exit == 0 and (self.run_dir / name).exists():
                 yield f"{name} is left"
-        if not self.pass_fds and self.sockets & listening(
-                self.port, self.api_port, self.admin_port):
+        if not self.pass_fds and not self.are_closed():
             yield "a port is still open"
+
+    def are_closed(self):
+        """The sockets of all that have ended, killed ones as well: the kernel
+        needs a moment, the longer when some were on their way."""
+        deadline = time.monotonic() + 2 * PATIENCE
+        while self.sockets & listening(self.port, self.api_port,
+                                       self.admin_port):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def bad_lines(self):
         for line in self.log().splitlines():
