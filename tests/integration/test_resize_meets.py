@@ -26,7 +26,7 @@ def wait_slots(node, count):
     wait_until(lambda: states(node) == ["serving"] * count, 30,
                f"{count} gateways")
     wait_until(node.is_ready)
-    assert len(node.worker_processes()) == 2 * (count + 1)
+    wait_until(lambda: len(node.worker_processes()) == 2 * (count + 1))
 
 
 def signal_node(node, signo):

@@ -175,7 +175,7 @@ def test_worker_stalls_while_receiving(start_up, builds):
     assert_rolled_back(node, builds.gateway_that(STALLS_WHILE_RECEIVING),
                        "worker_failed", ["slot g0"])
     stalled.assert_dead()
-    assert set(node.worker_processes()) == before
+    wait_until(lambda: set(node.worker_processes()) == before)
 
 
 @pytest.mark.skipif(SLOW > 1, reason="no LD_PRELOAD with a sanitizer")
