@@ -123,7 +123,8 @@ def run_fuzz(args, tally):
 # A test that fails because something took longer than it allows is looked at
 # again, alone: a deadline says as much of the machine as of the product.  Not
 # so what was lost, severed or left behind; and not when there are many.
-LATE = re.compile(r"node\.Late|TimeoutError|subprocess\.TimeoutExpired")
+LATE = re.compile(r"node\.Late|TimeoutError|subprocess\.TimeoutExpired"
+                  r"|_queue\.Empty")
 SECOND_LOOKS = 5
 
 
