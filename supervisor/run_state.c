@@ -24,11 +24,14 @@
 #define SETTINGS_MAX_BYTES (1024u * 1024)
 #define EVERY_PROGRAM	   UINT32_MAX
 
+/* A keeper that has not said hello has been given nothing, and ends with us:
+ * nothing is lost with it. */
 static bool
 is_listed(const struct slot *slot)
 {
 	return slot->group != 0 && slot->state != SLOT_DOWN &&
-	    slot->state != SLOT_WAITING && slot->state != SLOT_STOPPED;
+	    slot->state != SLOT_STARTING && slot->state != SLOT_WAITING &&
+	    slot->state != SLOT_STOPPED;
 }
 
 static void

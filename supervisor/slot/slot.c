@@ -93,8 +93,11 @@ act_spawn(struct slot *slot)
 static enum slot_event
 act_setup(struct slot *slot)
 {
-	int rc = slot_link_setup(slot);
+	int rc;
 
+	/* Before it can have a connection: it has not been told to start. */
+	run_state_save_slots(slot->sup);
+	rc = slot_link_setup(slot);
 	if (rc != 0) {
 		log_error("slot_setup_failed", "the keeper is killed",
 		    log_text("slot", slot->label), log_errno(rc));

@@ -85,7 +85,5 @@ slot_spawn(struct slot *slot)
 	slot->group = slot->keeper.pid;
 	slot->keeper_start = proc_start_time(slot->keeper.pid);
 	slot->is_foreign = false;
-	/* Before it can have a connection: it has not been told to start. */
-	run_state_save_slots(sup);
 	return slot_process_watch(&slot->keeper, slot);
 }

@@ -160,6 +160,30 @@ def test_upgrade_while_slots_come(start):
     assert_serves(node)
 
 
+def test_upgrade_while_a_keeper_starts(start, tmp_path):
+    """It has been given nothing yet, so nothing is lost with it: the
+    supervisor that comes starts the slot."""
+    builds = Builds(tmp_path)
+    build = builds.copy().parent
+    real, go = build / "real-gateway", build / "slowly"
+    (build / "holdfast-gateway").rename(real)
+    builds.script(build / "holdfast-gateway",
+                  f'[ ! -e {go} ] || {{ rm {go}; sleep 2; }}; '
+                  f'exec {real} "$@"')
+    node = start({"node.workers": 1, "node.capacity": 4000}, kind=Upgradable,
+                 build=build)
+    with load(node) as clients:
+        assert clients.wait_ready() == CONNECTIONS
+        go.touch()
+        signal_node(node, signal.SIGTTIN)
+        wait_until(lambda: not go.exists())
+        upgrade_while(node, lambda: None, "moving")
+        wait_slots(node, 2)
+    clients.assert_whole()
+    assert "slot_lost" not in node.log()
+    assert_serves(node)
+
+
 def test_reload_of_workers_while_an_upgrade_moves(start):
     """The supervisor that comes does it, as after the upgrade."""
     node = start({"node.workers": 1, "node.capacity": 4000}, kind=Upgradable)
