@@ -2,7 +2,6 @@
 """The clock of Redis' host, which is the fleet's only one, is set."""
 import os
 import struct
-import subprocess
 import time
 
 import pytest
@@ -12,6 +11,7 @@ from redis_server import Redis, now_ms
 # pylint: disable=unused-import
 from test_fleet import (LEASE, events, fleet, kill_all, leader_of, long,
                         shown, states)
+from upgrading import compile_library
 from wire import Client
 
 HOUR = 3600
@@ -97,8 +97,7 @@ class Clocked(Redis):
 @pytest.fixture(scope="module")
 def shifted(tmp_path_factory):
     library = tmp_path_factory.mktemp("clock") / "shifted.so"
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-x", "c", "-", "-o",
-                    library], input=SHIFTED, text=True, check=True)
+    compile_library(SHIFTED, library)
     return library
 
 

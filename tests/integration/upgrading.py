@@ -165,6 +165,12 @@ class Upgradable(Node):
         return found
 
 
+def compile_library(source, path):
+    """C code for LD_PRELOAD."""
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-x", "c", "-", "-o",
+                    path], input=source, text=True, check=True)
+
+
 class Builds:
     """Makes folders with programs in them."""
 
@@ -205,9 +211,7 @@ class Builds:
         """A build whose gateway has this C code in every tenant."""
         self.count += 1
         library = self.folder / f"fault{self.count}.so"
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-x", "c", "-",
-                        "-o", library], input=PRELOADED + source, text=True,
-                       check=True)
+        compile_library(PRELOADED + source, library)
         real = self.copy().parent
         good = real / "good-gateway"
         (real / "holdfast-gateway").rename(good)
